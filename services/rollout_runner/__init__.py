@@ -1,0 +1,1 @@
+"""`gatelab`: runs real Rollout and AnalysisTemplate manifests with no cluster."""
