@@ -18,7 +18,7 @@ _NANOSECONDS = {
     "ns": 1,
     "us": 1_000,
     "µs": 1_000,  # U+00B5, micro sign
-    "μs": 1_000,  # U+03BC, Greek mu  # noqa: RUF001
+    "μs": 1_000,  # U+03BC, Greek mu
     "ms": 1_000_000,
     "s": 1_000_000_000,
     "m": 60_000_000_000,

@@ -1,0 +1,130 @@
+"""Serving an ASGI application the way the suite promises: ready line, signals, exit code.
+
+When the socket listens and the application has started, one line goes to stdout:
+`{"event":"ready","service":"…","url":"http://127.0.0.1:PORT"}`. SIGTERM and SIGINT stop
+accepting, finish what is in flight and end with exit code 0 within ten seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import signal
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+import uvicorn
+
+from svckit.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from starlette.types import ASGIApp
+
+GRACE_SECONDS = 8
+
+
+def bind_socket(host: str, port: int) -> socket.socket:
+    """Return a listening socket, or raise InvalidInput when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise InvalidInput(
+                f"port {port} on {host} is already in use",
+                code="port_in_use",
+                hint="stop the other process, or choose another port (--port 0 picks a free one)",
+            ) from None
+        raise InvalidInput(
+            f"cannot listen on {host}:{port}: {error.strerror or error}",
+            code="cannot_listen",
+            hint="--host takes an address of this machine, such as 127.0.0.1 or 0.0.0.0",
+        ) from None
+    return listener
+
+
+def listener_url(listener: socket.socket) -> str:
+    """Return the base URL of a listening socket."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - comparison only
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(
+    app: ASGIApp,
+    *,
+    service: str,
+    host: str,
+    port: int,
+    ready_extra: Mapping[str, str] | None = None,
+) -> None:
+    """Serve until a signal comes; returns after a clean shutdown.
+
+    Args:
+        app: the application; its lifespan runs.
+        service: name in the ready line.
+        host: address to listen on.
+        port: port to listen on, 0 for any.
+        ready_extra: more members of the ready line.
+
+    Raises:
+        InvalidInput: the address cannot be had.
+    """
+    listener = bind_socket(host, port)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        lifespan="on",
+    )
+    server = _Server(config, {"service": service, "url": listener_url(listener)}, ready_extra or {})
+    try:
+        server.run(sockets=[listener])
+    finally:
+        listener.close()
+    if not server.started:
+        raise SystemExit(1)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server that announces itself and treats a signal as a wish, not a crash."""
+
+    def __init__(
+        self, config: uvicorn.Config, identity: dict[str, str], extra: Mapping[str, str]
+    ) -> None:
+        super().__init__(config)
+        self._ready_line = json.dumps({"event": "ready", **identity, **extra})
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as uvicorn does, then print the ready line."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            print(self._ready_line, flush=True)  # noqa: T201 - the contract's line on stdout
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle SIGTERM and SIGINT without raising them again after the shutdown."""
+        loop = asyncio.get_running_loop()
+
+        def stop(name: str) -> None:
+            structlog.get_logger().info("shutdown_requested", signal=name)
+            self.should_exit = True
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop, number.name)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
