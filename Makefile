@@ -1,0 +1,56 @@
+# Every target creates and reuses .venv; nothing else needs to be installed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.setup-stamp
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+##@ Use
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Create or update .venv with everything the other targets need
+
+demo: $(STAMP) ## Promote a good canary, roll back a bad one, and write the report of both
+	$(BIN)/gatelab demo
+
+##@ Check
+test: $(STAMP) ## Run the whole default test suite (offline, loopback only)
+	$(BIN)/pytest -n 2 --dist worksteal -m "not external" $(ARGS)
+
+e2e: $(STAMP) ## Run what needs more than Python: a browser, real clients
+	$(BIN)/pytest -m external $(ARGS)
+
+lint: $(STAMP) ## Check format, style, types, import contracts, manifests and the lock
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/yamllint --strict .
+	$(BIN)/python scripts/check_lock.py
+
+##@ Maintain
+fmt: $(STAMP) ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only --quiet .
+
+render: $(STAMP) ## Render the overlays for machines without kubectl (needs kubectl)
+	kubectl kustomize deploy/overlays/qa > deploy/rendered/qa.yaml
+
+lock: $(STAMP) ## Pin the newest allowed dependencies again (needs the network)
+	$(BIN)/uv lock --upgrade
+	$(BIN)/uv export --quiet --frozen --extra dev --no-emit-project --no-header --output-file requirements.lock
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) .gatelab .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than Python 3.11; try: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+.PHONY: help setup demo test e2e lint fmt render lock clean

@@ -1,0 +1,192 @@
+"""Cluster names on one machine: `vote-canary.voting01-qa.svc.cluster.local` without a cluster.
+
+A name resolves to a fixed address (a program of the bench) or to a Service whose selector decides
+which pods answer. Each Service has a listener on loopback that forwards connections to the pods it
+selects at that moment, as kube-proxy does; it refuses them while it selects none. A forward proxy
+gives the same names to job containers, which only know `http_proxy`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from svckit.server import bind_socket
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+_CLUSTER_SUFFIXES = (".svc.cluster.local", ".svc")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Host and port of something that listens."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def of_url(cls, url: str) -> Address:
+        """Return the address that an `http://host:port` URL names."""
+        parts = urlsplit(url)
+        return cls(parts.hostname or "", parts.port or 80)
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def cluster_name(host: str) -> str | None:
+    """Return `service.namespace` of a cluster host name, None for any other host."""
+    for suffix in _CLUSTER_SUFFIXES:
+        if host.endswith(suffix) and host.count(".") == suffix.count(".") + 1:
+            return host.removesuffix(suffix)
+    return host if host.count(".") == 1 and not host.replace(".", "").isdigit() else None
+
+
+class ClusterNetwork:
+    """Names, Services and their selectors; listeners live from `open` to `close`."""
+
+    def __init__(self) -> None:
+        self._fixed: dict[str, Address] = {}
+        self._listeners: dict[str, Address] = {}
+        self._selected: dict[str, str] = {}
+        self._pods: dict[str, Address] = {}
+        self._servers: list[asyncio.Server] = []
+        self._proxy: Address | None = None
+
+    async def open(self, services: list[str]) -> None:
+        """Start a listener for each `service.namespace`, and the forward proxy."""
+        for name in services:
+            self._listeners[name] = await self._listen(partial(self._forward, name))
+        self._proxy = await self._listen(self._serve_proxy)
+
+    async def close(self) -> None:
+        """Stop listening."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+
+    def publish(self, name: str, address: Address) -> None:
+        """Make a `service.namespace` resolve to a fixed address."""
+        self._fixed[name] = address
+
+    def add_pods(self, pod_hash: str, address: Address) -> None:
+        """Say where the pods of a hash answer."""
+        self._pods[pod_hash] = address
+
+    def remove_pods(self, pod_hash: str) -> None:
+        """Forget the pods of a hash."""
+        self._pods.pop(pod_hash, None)
+
+    def select(self, service: str, pod_hash: str) -> None:
+        """Make the Service `service.namespace` select the pods of this hash."""
+        self._selected[service] = pod_hash
+
+    def resolve(self, host: str) -> Address | None:
+        """Return where a cluster host name answers here; None when it is not known."""
+        name = cluster_name(host)
+        if name is None:
+            return None
+        return self._fixed.get(name) or self._listeners.get(name)
+
+    @property
+    def services(self) -> dict[str, Address]:
+        """Address of every Service's listener."""
+        return dict(self._listeners)
+
+    @property
+    def proxy_url(self) -> str:
+        """URL of the forward proxy, for `http_proxy`."""
+        return f"http://{self._proxy}"
+
+    def _endpoint(self, service: str) -> Address | None:
+        return self._pods.get(self._selected.get(service, ""))
+
+    async def _listen(
+        self, handler: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+    ) -> Address:
+        listener = bind_socket("127.0.0.1", 0)
+        self._servers.append(await asyncio.start_server(handler, sock=listener))
+        return Address(*listener.getsockname()[:2])
+
+    async def _forward(
+        self, service: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        endpoint = self._endpoint(service)
+        if endpoint is None:
+            _refuse(writer)
+            return
+        await _pipe(endpoint, b"", reader, writer)
+
+    async def _serve_proxy(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Answer one absolute-form request: resolve its host, pass it on, close."""
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            method, target, version = head.split(b"\r\n", 1)[0].split(b" ")
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
+            writer.close()
+            return
+        parts = urlsplit(target.decode("latin-1"))
+        address = self.resolve(parts.hostname or "")
+        if address is None:
+            writer.write(
+                b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            )
+            writer.close()
+            return
+        path = parts.path or "/"
+        if parts.query:
+            path += f"?{parts.query}"
+        first = b" ".join((method, path.encode("latin-1"), version))
+        rest = head.split(b"\r\n", 1)[1]
+        await _pipe(address, first + b"\r\nConnection: close\r\n" + rest, reader, writer)
+
+
+def _refuse(writer: asyncio.StreamWriter) -> None:
+    """Reset the connection, which is what an address without endpoints does."""
+    writer.transport.abort()
+
+
+async def _pipe(
+    address: Address,
+    first: bytes,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> None:
+    """Connect to the address, send `first`, then copy both ways until either side ends."""
+    try:
+        upstream_reader, upstream_writer = await asyncio.open_connection(address.host, address.port)
+    except OSError:
+        _refuse(writer)
+        return
+    if first:
+        upstream_writer.write(first)
+    copies = [
+        asyncio.create_task(_copy(reader, upstream_writer)),
+        asyncio.create_task(_copy(upstream_reader, writer)),
+    ]
+    try:
+        await asyncio.wait(copies, return_when=asyncio.FIRST_COMPLETED)
+        if not copies[1].done():  # the client half-closed: the answer may still come
+            await copies[1]
+    finally:
+        for task in copies:
+            task.cancel()
+        for end in (upstream_writer, writer):
+            end.close()
+
+
+async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await source.read(65536):
+            sink.write(data)
+            await sink.drain()
+        if sink.can_write_eof():
+            sink.write_eof()

@@ -1,0 +1,66 @@
+"""Event sinks: a file of JSON lines, and several sinks as one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rollout_runner.events import Event, decode_log, encode
+from svckit.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+
+class EventFile:
+    """Appends events to a file, one a line, flushed line by line."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._file = path.open("wb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def write(self, event: Event) -> None:
+        """Append the event."""
+        self._file.write(encode(event) + b"\n")
+        self._file.flush()
+
+
+class Tee:
+    """Hands every event to each of several writers, in order."""
+
+    def __init__(self, *writers: Callable[[Event], None]) -> None:
+        self._writers = writers
+
+    def write(self, event: Event) -> None:
+        """Pass the event on."""
+        for writer in self._writers:
+            writer(event)
+
+
+def read_events(path: Path) -> tuple[Event, ...]:
+    """Read a whole event log.
+
+    Raises:
+        InvalidInput: there is no such file, or it is not an event log.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise InvalidInput(
+            f"event log {path}: {error.strerror}", hint="gatelab run writes events.jsonl"
+        ) from None
+    return tuple(decode_log(lines, source=str(path)))

@@ -1,0 +1,72 @@
+"""Reading scenario files and the scenarios that ship with the product."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from rollout_runner.scenarios.model import Scenario
+from svckit.errors import InvalidInput
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Read one scenario file.
+
+    Raises:
+        InvalidInput: the file is missing, not YAML, or a field is wrong; the message names it.
+    """
+    try:
+        document: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader
+    except OSError as error:
+        raise InvalidInput(
+            f"scenario {path}: {error.strerror}", hint="--scenario takes a YAML file"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"scenario {path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(document, dict):
+        raise InvalidInput(f"scenario {path}: expected a mapping with at least `name`")
+    try:
+        return Scenario.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise InvalidInput(
+            f"scenario {path}: {field or 'document'}: {message}",
+            hint="docs/reference/scenarios.md lists the fields",
+        ) from None
+
+
+def find_scenario(name: str, folder: Path) -> Path:
+    """Return the file of a scenario given by name (`bad-canary`) or by path.
+
+    Raises:
+        InvalidInput: there is no such scenario; the hint lists those that exist.
+    """
+    if name.endswith((".yaml", ".yml")):
+        return Path(name)
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in folder.glob("*.yaml"))) or "none"
+        raise InvalidInput(
+            f"there is no scenario {name!r} in {folder}",
+            hint=f"known scenarios: {known}; or give the path of a YAML file",
+        )
+    return path
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML without the 1.1 booleans, so that the key `on` is the word and not true."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if not (tag == "tag:yaml.org,2002:bool" and first in "yYnNoO")
+    ]
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}

@@ -1,0 +1,200 @@
+"""A scenario as a frozen model, read from YAML with errors that name the field.
+
+name: bad-canary
+manifests: ../deploy/overlays/qa
+traffic: {rate: 50/s}
+canary: {errors: 5.2%}
+timeline:
+  - {on: {step: 6}, canary: {errors: 20%}}
+  - {at: 9m, inject: {app: voting01-vote-qa, effect: {set: 5.2}, ttl: 2m}}
+expect: {outcome: aborted, abortedAtStep: 5}
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from svckit.durations import DurationError, parse_duration
+
+
+def _percentage(value: object) -> float:
+    """Read `5.2%` (or a bare number of percent) as a ratio from 0 to 1."""
+    text = str(value).strip()
+    number = text.removesuffix("%").strip()
+    try:
+        ratio = float(Decimal(number) / 100)
+    except InvalidOperation:
+        ratio = -1.0
+    if isinstance(value, bool) or not 0 <= ratio <= 1:
+        message = f"{text!r} is not a percentage from 0% to 100%, such as 5.2%"
+        raise ValueError(message)
+    return ratio
+
+
+def _seconds(value: object) -> float:
+    """Read a Go duration as seconds."""
+    try:
+        seconds = parse_duration(str(value))
+    except DurationError as error:
+        message = f"{error}; expected a Go duration such as 30s, 5m or 1h30m"
+        raise ValueError(message) from None
+    if seconds < 0:
+        message = f"{value!r} is negative"
+        raise ValueError(message)
+    return seconds
+
+
+def _rate(value: object) -> float:
+    """Read `50/s`, `300/m` or a bare number as requests per virtual second."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(?:/(s|m))?", str(value).strip())
+    if match is None or isinstance(value, bool):
+        message = f"{value!r} is not a rate such as 50/s"
+        raise ValueError(message)
+    return float(match[1]) / (60 if match[2] == "m" else 1)
+
+
+def _go_duration(value: str) -> str:
+    _seconds(value)
+    return value
+
+
+Ratio: TypeAlias = Annotated[float, BeforeValidator(_percentage)]
+Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds)]
+PerSecond: TypeAlias = Annotated[float, BeforeValidator(_rate)]
+GoDuration: TypeAlias = Annotated[str, AfterValidator(_go_duration)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True
+    )
+
+
+class Traffic(_Model):
+    """Votes per virtual second and how they arrive."""
+
+    rate: PerSecond = 50.0
+    arrivals: Literal["constant", "poisson"] = "poisson"
+
+
+class AddedLatency(_Model):
+    """Latency put on top of what the version needs by itself (real time)."""
+
+    add: GoDuration = "0s"
+    jitter: GoDuration = "0s"
+
+
+class Behaviour(_Model):
+    """What a version really does to its requests.
+
+    `p50` and `p99` shape the latency of simulated traffic; a live version is as fast as it is.
+    """
+
+    errors: Ratio | None = None
+    status: int | None = Field(None, ge=400, le=599)
+    latency: AddedLatency | None = None
+    hang: GoDuration | None = None
+    p50: Seconds | None = None
+    p99: Seconds | None = None
+
+    def faults(self) -> dict[str, Any]:
+        """Return the body of `PUT /control/faults`; empty when the version is healthy."""
+        document: dict[str, Any] = {}
+        if self.errors:
+            document["error_ratio"] = self.errors
+        if self.status is not None:
+            document["status"] = self.status
+        if self.latency is not None:
+            document["latency"] = self.latency.model_dump()
+        if self.hang is not None:
+            document["hang"] = self.hang
+        return document
+
+    def describe(self) -> str:
+        """Say it in a few words: `5.2% errors`."""
+        parts = [] if self.errors is None else [f"{self.errors * 100:g}% errors"]
+        if self.status is not None:
+            parts.append(f"HTTP {self.status} to everything")
+        if self.latency is not None:
+            parts.append(f"{self.latency.add} ± {self.latency.jitter} added latency")
+        if self.hang is not None:
+            parts.append(f"hangs {self.hang}")
+        return ", ".join(parts) or "healthy"
+
+
+class StepTrigger(_Model):
+    """The moment when a step becomes current."""
+
+    step: int = Field(ge=0)
+
+
+ProcessName: TypeAlias = Literal["mock-newrelic", "canary-analyzer", "votegen", "stable", "canary"]
+
+
+class TimelineEntry(_Model):
+    """One change of the world: when (`at` or `on`) and exactly one action."""
+
+    at: Seconds | None = None
+    on: StepTrigger | None = None
+    canary: Behaviour | None = None
+    baseline: Behaviour | None = None
+    traffic: Traffic | None = None
+    inject: dict[str, Any] | None = None
+    clear: Literal["all"] | None = None
+    do: Literal["promote", "promote-full", "abort", "retry"] | None = None
+    stop: ProcessName | None = None
+
+    @model_validator(mode="after")
+    def _one_time_one_action(self) -> TimelineEntry:
+        if (self.at is None) == (self.on is None):
+            message = "needs exactly one of `at: 9m` and `on: {step: 5}`"
+            raise ValueError(message)
+        if len(self.actions) != 1:
+            message = f"needs exactly one action of {', '.join(ACTIONS)}"
+            raise ValueError(message)
+        return self
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """Names of the actions that are given."""
+        return tuple(name for name in ACTIONS if getattr(self, name) is not None)
+
+
+ACTIONS = ("canary", "baseline", "traffic", "inject", "clear", "do", "stop")
+
+
+class Versions(_Model):
+    """What the two versions are called in progress and report."""
+
+    stable: str = "v16"
+    canary: str = "v17"
+
+
+class Expectation(_Model):
+    """How the run must end."""
+
+    outcome: Literal["promoted", "aborted", "paused", "degraded"]
+    aborted_at_step: int | None = None
+    within: Seconds | None = None
+
+
+class Scenario(_Model):
+    """A whole scenario file."""
+
+    name: str
+    description: str = ""
+    manifests: str | None = None
+    rollout: str | None = None
+    mode: Literal["live", "simulate"] = "live"
+    seed: int = 1
+    versions: Versions = Versions()
+    traffic: Traffic = Traffic()
+    baseline: Behaviour = Behaviour()
+    canary: Behaviour = Behaviour()
+    timeline: tuple[TimelineEntry, ...] = ()
+    expect: Expectation | None = None
