@@ -1,9 +1,9 @@
 """Cluster names on one machine: `vote-canary.voting01-qa.svc.cluster.local` without a cluster.
 
-A name resolves to a fixed address (a program of the bench) or to a Service whose selector decides
-which pods answer. Each Service has a listener on loopback that forwards connections to the pods it
-selects at that moment, as kube-proxy does; it refuses them while it selects none. A forward proxy
-gives the same names to job containers, which only know `http_proxy`.
+A name resolves to a program of the bench, which has a fixed address, or to a Service whose selector
+decides which pods answer. Each Service has a listener on loopback that forwards connections to the
+pods it selects at that moment, as kube-proxy does, and refuses them while it selects none. A
+forward proxy gives the same names to job containers, which only know `http_proxy`.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ class ClusterNetwork:
             server.close()
         self._servers.clear()
 
-    def publish(self, name: str, address: Address) -> None:
-        """Make a `service.namespace` resolve to a fixed address."""
-        self._fixed[name] = address
+    def publish(self, service: str, address: Address) -> None:
+        """Make a Service name resolve to a fixed address, in whichever namespace it is."""
+        self._fixed[service] = address
 
     def add_pods(self, pod_hash: str, address: Address) -> None:
         """Say where the pods of a hash answer."""
@@ -92,7 +92,7 @@ class ClusterNetwork:
         name = cluster_name(host)
         if name is None:
             return None
-        return self._fixed.get(name) or self._listeners.get(name)
+        return self._listeners.get(name) or self._fixed.get(name.split(".")[0])
 
     @property
     def services(self) -> dict[str, Address]:

@@ -1,0 +1,1 @@
+"""Argo's metric providers, with the same verbs: run, resume, terminate."""

@@ -1,0 +1,136 @@
+"""The web provider: one HTTP call, judged by the pure rules of `argo.web`.
+
+Cluster names are resolved by the bench; every other address is called as it is. Time-outs are real
+time. Whatever goes wrong on the way is a measurement in phase Error with Go's wording.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import httpx
+
+from rollout_runner.argo.types import ArgoVersion, Measurement, Phase
+from rollout_runner.argo.web import WebProviderError, WebReading, WebRequest, build_request, measure
+from svckit.httpclient import create_http_client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rollout_runner.adapters.cluster_network import Address
+    from rollout_runner.argo.analysis.metric import Metric
+
+_MAX_REDIRECTS = 10
+_HEADERS = {"User-Agent": "Go-http-client/1.1", "Accept-Encoding": "gzip"}
+
+
+class WebProvider:
+    """Measures metrics whose provider is `web`."""
+
+    def __init__(
+        self,
+        *,
+        resolve: Callable[[str], Address | None],
+        version: ArgoVersion,
+        warn: Callable[[str], None],
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._resolve = resolve
+        self._version = version
+        self._warn = warn
+        self._transport = transport
+
+    async def run(self, metric: Metric, measurement_name: str) -> Measurement:  # noqa: ARG002
+        """Call the endpoint once; the measurement is complete when this returns."""
+        web = metric.provider["web"]
+        try:
+            request = build_request(web)
+            status, body = await self._exchange(request)
+            reading = measure(
+                status,
+                body,
+                json_path=web.get("jsonPath") or "",
+                success_condition=metric.success_condition,
+                failure_condition=metric.failure_condition,
+                version=self._version,
+            )
+        except (WebProviderError, _ExchangeError) as error:
+            return Measurement(phase=Phase.ERROR, message=str(error))
+        self._warn_if_unevaluated(metric, reading)
+        return Measurement(phase=reading.phase, value=reading.value, message=reading.message)
+
+    async def resume(self, metric: Metric, measurement: Measurement) -> Measurement:  # noqa: ARG002
+        """Return the measurement: a web measurement is never in flight."""
+        return measurement
+
+    async def terminate(self, metric: Metric, measurement: Measurement) -> Measurement:  # noqa: ARG002
+        """Return the measurement: a web measurement is never in flight."""
+        return measurement
+
+    def _warn_if_unevaluated(self, metric: Metric, reading: WebReading) -> None:
+        if reading.unevaluated:
+            self._warn(
+                f"metric {metric.name!r}: the answer was not JSON and Argo Rollouts"
+                f" {self._version} passes such an answer without evaluating any condition"
+            )
+
+    async def _exchange(self, request: WebRequest) -> tuple[int, bytes]:
+        """Send the request, follow redirects as Go does, return status and body."""
+        verb = request.method.capitalize()
+        transport = self._transport or _ClusterTransport(self._resolve, verify=not request.insecure)
+        try:
+            async with (
+                asyncio.timeout(request.timeout_seconds),
+                create_http_client(timeout_seconds=request.timeout_seconds, transport=transport)
+                as client,
+            ):  # fmt: skip
+                client.follow_redirects = True
+                client.max_redirects = _MAX_REDIRECTS
+                response = await client.request(
+                    request.method,
+                    request.url,
+                    headers=httpx.Headers({**_HEADERS, **dict(request.headers)}),
+                    content=request.body or None,
+                )
+                return response.status_code, response.content
+        except (TimeoutError, httpx.TimeoutException):
+            raise _ExchangeError(
+                f'{verb} "{request.url}": context deadline exceeded'
+                " (Client.Timeout exceeded while awaiting headers)"
+            ) from None
+        except httpx.TooManyRedirects:
+            raise _ExchangeError(
+                f'{verb} "{request.url}": stopped after {_MAX_REDIRECTS} redirects'
+            ) from None
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            cause = str(error) or type(error).__name__
+            raise _ExchangeError(f'{verb} "{request.url}": {cause}') from None
+
+
+class _ExchangeError(Exception):
+    """The call ended without an answer."""
+
+
+class _ClusterTransport(httpx.AsyncHTTPTransport):
+    """Sends cluster names to where they answer on this machine, with their Host header kept."""
+
+    def __init__(self, resolve: Callable[[str], Address | None], *, verify: bool) -> None:
+        super().__init__(verify=verify)
+        self._resolve_name = resolve
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        address = self._resolve_name(request.url.host)
+        if address is None:
+            if request.url.host.endswith(".cluster.local"):
+                raise httpx.ConnectError(
+                    f"dial tcp: lookup {request.url.host}: no such host", request=request
+                )
+            return await super().handle_async_request(request)
+        request.url = request.url.copy_with(host=address.host, port=address.port)
+        try:
+            return await super().handle_async_request(request)
+        except httpx.ConnectError:
+            raise httpx.ConnectError(
+                f"dial tcp {address}: connect: connection refused", request=request
+            ) from None

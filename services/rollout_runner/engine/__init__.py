@@ -1,0 +1,1 @@
+"""The controllers: they hold state, ask the pure rules what to do, and do it through ports."""
