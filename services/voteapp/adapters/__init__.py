@@ -1,0 +1,1 @@
+"""Where votes and observations go."""

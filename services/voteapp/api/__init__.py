@@ -1,0 +1,1 @@
+"""HTTP edge: the vote routes in front, the control plane behind them."""

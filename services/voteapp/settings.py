@@ -1,0 +1,55 @@
+"""Settings of voteapp; environment prefix VOTEAPP_."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+
+from svckit.settings import ServiceSettings, settings_config
+
+
+class VoteappSettings(ServiceSettings):
+    """Which version this process plays, and where it reports what it served."""
+
+    model_config = settings_config("VOTEAPP_")
+
+    port: int = Field(8083, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    hash: str = Field(
+        "7cd75c6d7c",
+        pattern=r"^[a-z0-9]{1,63}$",
+        description="Pod-template hash, sent with every answer and every reported transaction.",
+    )
+    version: str = Field("v17", min_length=1, description="Version printed on the page.")
+    pod_name: str = Field(
+        "", description="Host name printed on the page; default vote-<hash>-<5 characters>."
+    )
+    option_a: str = Field("Cats", description="What a vote for `a` means.")
+    option_b: str = Field("Dogs", description="What a vote for `b` means.")
+    report_to: str = Field(
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="Base URL of the Event API; empty reports nothing.",
+    )
+    app: str = Field("voting01-vote-qa", min_length=1, description="appName of the telemetry.")
+    telemetry: Literal["event-api", "none"] | None = Field(
+        None, description="How to report; default event-api when report_to is set, else none."
+    )
+    api_key: SecretStr = Field(SecretStr("test-key"), description="Key of the Event API.")
+    account_id: int = Field(1, ge=1, description="Account in the Event API's path.")
+    votes_kept: int = Field(
+        100_000, ge=1, description="How many votes are kept; the oldest go first."
+    )
+    seed: int = Field(1, ge=0, description="Seed of fault decisions, voter ids and the pod name.")
+
+    @field_validator("telemetry")
+    @classmethod
+    def _has_a_place_to_go(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value == "event-api" and not info.data.get("report_to"):
+            raise ValueError("event-api needs --report-to, the base URL of the Event API")
+        return value
+
+    @property
+    def reports(self) -> bool:
+        """Whether served requests are reported."""
+        return bool(self.report_to) and self.telemetry != "none"
