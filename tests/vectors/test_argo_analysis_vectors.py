@@ -7,19 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from vectors.argo_replay_analysis import (
-    NOW,
-    SECRETS,
-    arg_to_json,
-    args_of,
-    bare_run,
-    metrics_of,
-    replay,
-    result_of,
-    status_of,
-    templates_of,
-    vectors,
-)
 
 from rollout_runner.argo.analysis import (
     AnalysisError,
@@ -45,6 +32,19 @@ from rollout_runner.argo.analysis.rollout_args import extract_value
 from rollout_runner.argo.analysis.rules import dry_run_metrics, retention_limits
 from rollout_runner.argo.analysis.tasks import next_reconcile_at
 from rollout_runner.argo.types import ArgoVersion
+from vectors.argo_replay_analysis import (
+    NOW,
+    SECRETS,
+    arg_to_json,
+    args_of,
+    bare_run,
+    metrics_of,
+    replay,
+    result_of,
+    status_of,
+    templates_of,
+    vectors,
+)
 
 TIMER_SECONDS = 1e-6  # a timer fires just after the due time: the next representable instant
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from rollout_runner.argo.analysis.errors import AnalysisError
 from rollout_runner.argo.analysis.metric import Metric
+from rollout_runner.argo.analysis.resolve import ResolvedRun, resolve_run
 from rollout_runner.argo.analysis.rollout_args import build_rollout_args
-from rollout_runner.argo.analysis.run import ResolvedRun, begin, finish, resolve_run
+from rollout_runner.argo.analysis.run import begin, finish
 from rollout_runner.argo.analysis.spec import (
     AnalysisRunSpec,
     Argument,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rollout_runner.argo.analysis.metric import Metric
 
-_BAD = frozenset({Phase.FAILED, Phase.ERROR, Phase.INCONCLUSIVE})
+_BAD = (Phase.FAILED, Phase.ERROR, Phase.INCONCLUSIVE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,22 +147,24 @@ class _Tally:
     reason (its count reached without enough successes) counts as successful, as in Argo.
     """
 
-    __slots__ = ("_ended", "count")
+    __slots__ = ("count", "error", "failed", "inconclusive", "successful")
 
     def __init__(self) -> None:
-        self.count = 0
-        self._ended = {Phase.SUCCESSFUL: 0, Phase.FAILED: 0, Phase.INCONCLUSIVE: 0, Phase.ERROR: 0}
+        self.count = self.successful = self.failed = self.inconclusive = self.error = 0
 
     def add(self, limit_phase: Phase | None) -> None:
-        self._ended[limit_phase or Phase.SUCCESSFUL] += 1
+        self.error += limit_phase is Phase.ERROR
+        self.failed += limit_phase is Phase.FAILED
+        self.inconclusive += limit_phase is Phase.INCONCLUSIVE
+        self.successful += limit_phase is None
 
     def summary(self) -> RunSummary:
         return RunSummary(
             count=self.count,
-            successful=self._ended[Phase.SUCCESSFUL],
-            failed=self._ended[Phase.FAILED],
-            inconclusive=self._ended[Phase.INCONCLUSIVE],
-            error=self._ended[Phase.ERROR],
+            successful=self.successful,
+            failed=self.failed,
+            inconclusive=self.inconclusive,
+            error=self.error,
         )
 
 

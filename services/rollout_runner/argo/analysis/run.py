@@ -1,110 +1,36 @@
 """One pass over an AnalysisRun, in two pure halves around the providers' work.
 
-    run = resolve_run(spec, secrets)             once
-    status, tasks = begin(run, status, ...)      what to measure now
+    run = resolve_run(spec, secrets)                       once (`resolve.py`)
+    status, tasks = begin(run, status, ...)                what to measure now
     ... providers perform the tasks, in parallel ...
     status, next_at = finish(run, status, results, ...)    counters, phases, history, next pass
 
-Arguments are resolved once, not in each pass as Argo does: a Secret that changes while a run is
-under way is not noticed.
+The caller makes a pass at `next_at`, and whenever an event may have moved the run.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
-from rollout_runner.argo.analysis.args import resolve_metric_args
 from rollout_runner.argo.analysis.assess import assess_run, is_terminating
-from rollout_runner.argo.analysis.errors import AnalysisError
-from rollout_runner.argo.analysis.metric import Metric
-from rollout_runner.argo.analysis.rules import dry_run_metrics, retention_limits
-from rollout_runner.argo.analysis.spec import Argument
 from rollout_runner.argo.analysis.status import (
     AnalysisRunStatus,
     MetricResult,
     persisted,
-    persisted_measurement,
 )
 from rollout_runner.argo.analysis.tasks import MetricTask, TaskKind, next_reconcile_at, task_kind
-from rollout_runner.argo.analysis.validation import validate_metrics
 from rollout_runner.argo.types import ArgoVersion, Measurement, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-    from rollout_runner.argo.analysis.spec import AnalysisRunSpec
+    from rollout_runner.argo.analysis.resolve import ResolvedRun
 
 DEFAULT_MEASUREMENT_HISTORY: Final = 10
 """How many measurements of a metric are kept unless a retention rule says otherwise."""
-_SECRET_PLACEHOLDER = "temp-for-secret"  # noqa: S105 - what Argo shows to its own checks
 _MASK = "*****"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolvedRun:
-    """A run whose arguments, rules and metrics are ready to use, or the error that forbids it.
-
-    `metrics` are checked and assessed, with a placeholder for Secrets; `task_metrics` are the
-    same in the same order with the real values, for the providers. `error` is the message of the
-    run's status when it cannot run at all.
-    """
-
-    metrics: tuple[Metric, ...] = ()
-    task_metrics: tuple[Metric, ...] = ()
-    dry_run: frozenset[str] = frozenset()
-    retention: Mapping[str, int] = field(default_factory=dict)
-    secret_values: tuple[str, ...] = ()
-    terminate: bool = False
-    error: str = ""
-
-    def terminated(self) -> ResolvedRun:
-        """Return the run after someone set `spec.terminate`."""
-        return replace(self, terminate=True)
-
-
-def resolve_run(spec: AnalysisRunSpec, secrets: Mapping[str, Mapping[str, str]]) -> ResolvedRun:
-    """Resolve arguments, validate metrics and match rules, in Argo's order.
-
-    Args:
-        spec: the run's spec.
-        secrets: keys and values of every Secret of the namespace, by name.
-
-    Returns:
-        The run; problems are in its `error`, as they end a run in phase Error.
-    """
-    try:
-        metrics = _resolve_metrics(spec.metrics, [_with_placeholder(each) for each in spec.args])
-    except AnalysisError as error:
-        return ResolvedRun(error=f"Unable to resolve metric arguments: {error}")
-    names = [metric.name for metric in metrics]
-    try:
-        validate_metrics(metrics)
-        dry_run = dry_run_metrics(spec.dry_run, names)
-        retention = retention_limits(spec.measurement_retention, names)
-    except AnalysisError as error:
-        return ResolvedRun(error=f"Analysis spec invalid: {error}")
-    secret_values: tuple[str, ...] = ()
-    task_metrics = metrics
-    if any(each.secret_key_ref for each in spec.args):
-        try:
-            args = [_with_secret(each, secrets) for each in spec.args]
-            task_metrics = _resolve_metrics(spec.metrics, args)
-        except AnalysisError as error:
-            return ResolvedRun(error=f"Unable to resolve metric arguments: {error}")
-        values = {arg.value for arg, each in zip(args, spec.args, strict=True) if each.value_from}
-        # The longest first, so that a value inside another cannot uncover the rest of it.
-        secret_values = tuple(sorted(filter(None, values), key=lambda each: (-len(each), each)))
-    return ResolvedRun(
-        metrics=metrics,
-        task_metrics=task_metrics,
-        dry_run=dry_run,
-        retention=retention,
-        secret_values=secret_values,
-        terminate=spec.terminate,
-    )
 
 
 def begin(
@@ -162,16 +88,25 @@ def finish(
         is completed, or when only an event (a job ends, someone terminates the run) can move it.
         It is the first instant after the due time, as a timer fires, because a measurement is
         taken strictly after it. `now` means at once.
+
+    Raises:
+        ValueError: a result for a metric that the run does not have, or none for a metric that
+            must have been measured: the run would wait for it for ever.
     """
     if status.completed:
         return status, None
+    unknown = results.keys() - {metric.name for metric in run.metrics}
+    if unknown:
+        raise ValueError(f"the run has no metric named {', '.join(sorted(unknown))}")
     terminating = is_terminating(status.metric_results, terminate=run.terminate)
     recorded = {each.name: each for each in status.metric_results}
     for metric in run.metrics:
         measurement = results.get(metric.name)
-        if measurement is None:
-            continue
         before = recorded.get(metric.name)
+        if measurement is None:
+            if before is None and not metric.initial_delay and not terminating:
+                raise ValueError(f"metric '{metric.name}' was to be measured, but has no result")
+            continue
         if before is None:
             before = MetricResult(
                 name=metric.name,
@@ -200,28 +135,6 @@ def finish(
     return after, None if due is None else max(now, math.nextafter(due, math.inf))
 
 
-def _resolve_metrics(
-    metrics: Sequence[Mapping[str, Any]], args: Sequence[Argument]
-) -> tuple[Metric, ...]:
-    return tuple(Metric.from_json(resolve_metric_args(each, args)) for each in metrics)
-
-
-def _with_placeholder(arg: Argument) -> Argument:
-    return Argument(name=arg.name, value=_SECRET_PLACEHOLDER) if arg.secret_key_ref else arg
-
-
-def _with_secret(arg: Argument, secrets: Mapping[str, Mapping[str, str]]) -> Argument:
-    """Return the argument with the Secret's value, which wins over a plain one."""
-    if arg.secret_key_ref is None:
-        return arg
-    name, key = arg.secret_key_ref
-    if name not in secrets:
-        raise AnalysisError(f'secrets "{name}" not found')
-    if key not in secrets[name]:
-        raise AnalysisError(f"key '{key}' does not exist in secret '{name}'")
-    return Argument(name=arg.name, value=secrets[name][key])
-
-
 def _terminated(measurement: Measurement, version: ArgoVersion) -> Measurement:
     named = {Phase.SUCCESSFUL}
     if version is ArgoVersion.V1_10:
@@ -239,7 +152,15 @@ def _completed(measurement: Measurement, secrets: tuple[str, ...], now: float) -
     finished_at = measurement.finished_at
     if finished_at is None and measurement.phase.completed:
         finished_at = now
-    return persisted_measurement(replace(measurement, message=message, finished_at=finished_at))
+    return Measurement(
+        phase=measurement.phase,
+        message=message,
+        value=measurement.value,
+        started_at=persisted(measurement.started_at),
+        finished_at=persisted(finished_at),
+        resume_at=persisted(measurement.resume_at),
+        metadata=measurement.metadata,
+    )
 
 
 def _counted(result: MetricResult, measurement: Measurement, *, in_flight: bool) -> MetricResult:

@@ -41,21 +41,24 @@ class Argument:
         """Read one argument; AnalysisError names `where` when its shape is wrong."""
         fields = mapping(raw, where)
         value_from = fields.get("valueFrom")
+        if value_from is not None:
+            secret = mapping(value_from, f"{where}.valueFrom").get("secretKeyRef")
+            if secret is not None:
+                at = f"{where}.valueFrom.secretKeyRef"
+                reference = mapping(secret, at)
+                text(reference.get("name"), f"{at}.name")
+                text(reference.get("key"), f"{at}.key")
         return cls(
             name=text(fields.get("name"), f"{where}.name"),
             value=_optional_text(fields.get("value"), f"{where}.value"),
-            value_from=None if value_from is None else mapping(value_from, f"{where}.valueFrom"),
+            value_from=value_from,
         )
 
     @property
     def secret_key_ref(self) -> tuple[str, str] | None:
         """Name and key of the Secret that holds the value, if one does."""
         reference = (self.value_from or {}).get("secretKeyRef")
-        if reference is None:
-            return None
-        where = f"args.{self.name}.valueFrom.secretKeyRef"
-        fields = mapping(reference, where)
-        return text(fields.get("name"), f"{where}.name"), text(fields.get("key"), f"{where}.key")
+        return None if reference is None else (reference["name"], reference["key"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, overload
 
 from rollout_runner.argo.types import Measurement, Phase
 from svckit.timestamps import format_timestamp
@@ -135,19 +135,13 @@ class AnalysisRunStatus:
         return document
 
 
-def persisted(instant: float) -> float:
+@overload
+def persisted(instant: float) -> float: ...
+@overload
+def persisted(instant: None) -> None: ...
+def persisted(instant: float | None) -> float | None:
     """Return the instant as the API server keeps it: without its part of a second."""
-    return float(math.floor(instant))
-
-
-def persisted_measurement(measurement: Measurement) -> Measurement:
-    """Return the measurement with its instants as the API server keeps them."""
-    return replace(
-        measurement,
-        started_at=_persisted_or_none(measurement.started_at),
-        finished_at=_persisted_or_none(measurement.finished_at),
-        resume_at=_persisted_or_none(measurement.resume_at),
-    )
+    return None if instant is None else float(math.floor(instant))
 
 
 def measurement_to_json(measurement: Measurement) -> dict[str, Any]:
@@ -161,10 +155,6 @@ def measurement_to_json(measurement: Measurement) -> dict[str, Any]:
         "resumeAt": _timestamp(measurement.resume_at),
     }
     return {"phase": measurement.phase, **_filled(optional)}
-
-
-def _persisted_or_none(instant: float | None) -> float | None:
-    return None if instant is None else persisted(instant)
 
 
 def _timestamp(instant: float | None) -> str:

@@ -106,10 +106,12 @@ def _follow(
         if ref in path:
             circle = " -> ".join(each.template_name for each in (*path, ref))
             raise AnalysisError(f"templates name each other in a circle: {circle}")
+        if ref in found:
+            continue
         template = by_ref.get(ref)
         if template is None:
             raise AnalysisError(f"{ref.kind} '{ref.template_name}' not found")
-        found.setdefault(ref, template)
+        found[ref] = template
         _follow(template.templates, by_ref, found, (*path, ref))
 
 
