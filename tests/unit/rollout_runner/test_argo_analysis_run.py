@@ -274,3 +274,20 @@ def test_missing_result() -> None:
     """A task without a result is a fault of the caller: the run would wait for ever."""
     with pytest.raises(ValueError, match=r"'m' was to be measured"):
         finish(a_run(a_metric()), AnalysisRunStatus(), {}, now=0.0, version=V1_10)
+
+
+def test_secret_inside_another() -> None:
+    """A Secret that is part of a longer one does not leave the rest of it readable."""
+    other = {"name": "long", "valueFrom": {"secretKeyRef": {"name": "api", "key": "long"}}}
+    run = a_run(
+        a_metric(),
+        args=[SECRET_ARG, other],
+        secrets={"api": {"token": "hush", "long": "hush-hush"}},
+    )
+    status, _ = a_pass(
+        run,
+        AnalysisRunStatus(),
+        Measurement(phase=Phase.FAILED, message="<hush-hush>"),
+        now=0.0,
+    )
+    assert status.metric_results[0].message == "<*****>"
