@@ -36,7 +36,7 @@ class Phase(StrEnum):
     @property
     def completed(self) -> bool:
         """Whether the phase is terminal."""
-        return self not in {Phase.PENDING, Phase.RUNNING}
+        return self is not Phase.PENDING and self is not Phase.RUNNING
 
     @property
     def badness(self) -> int:
