@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from deploy_manifests import DEPLOY, ROOT, Documents, documents, only, pod_specs
+
+SOURCES = sorted(DEPLOY.rglob("*.yaml"))
+
+
+@pytest.fixture(name="pods", scope="session")
+def _pods(qa: Documents) -> list[dict[str, Any]]:
+    """Return every pod spec that we deploy: the Rollout's and those of the job form."""
+    jobs = documents(DEPLOY / "components/job-form/canary-analysis.patch.yaml")
+    return [*pod_specs(qa), *pod_specs(jobs)]
+
+
+def test_pods_are_found(pods: list[dict[str, Any]]) -> None:
+    """The other tests look at the vote pod and at both jobs."""
+    names = [each["containers"][0]["name"] for each in pods]
+    assert names == ["vote", "health-check", "newrelic-check"]
+
+
+def test_pods_do_not_run_as_root(pods: list[dict[str, Any]]) -> None:
+    """The user is a number, so that `runAsNonRoot` can be checked whatever the image says."""
+    for pod in pods:
+        context = pod["securityContext"]
+        assert context["runAsNonRoot"] is True
+        assert context["runAsUser"] == 10001
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+
+
+def test_pods_do_not_hold_a_cluster_token(pods: list[dict[str, Any]], qa: Documents) -> None:
+    """Nothing here talks to the Kubernetes API."""
+    assert all(pod["automountServiceAccountToken"] is False for pod in pods)
+    assert only(qa, "ServiceAccount", "vote-sa")["automountServiceAccountToken"] is False
+
+
+def test_containers_are_locked_down(pods: list[dict[str, Any]]) -> None:
+    """Read-only root, no capability, no way to gain privileges."""
+    for container in (each for pod in pods for each in pod["containers"]):
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+
+
+def test_containers_have_requests_and_limits(pods: list[dict[str, Any]]) -> None:
+    """One pod cannot starve its neighbours."""
+    for container in (each for pod in pods for each in pod["containers"]):
+        for bound in ("requests", "limits"):
+            assert container["resources"][bound].keys() == {"cpu", "memory"}
+
+
+def test_vote_pod_resources_and_probes(rollout: dict[str, Any]) -> None:
+    """Size and probes of the vote pod are those of the running application."""
+    (vote,) = rollout["spec"]["template"]["spec"]["containers"]
+    assert vote["resources"] == {
+        "requests": {"cpu": "100m", "memory": "128Mi"},
+        "limits": {"cpu": "500m", "memory": "256Mi"},
+    }
+    page = {"path": "/", "port": "http"}
+    assert vote["readinessProbe"] == {
+        "httpGet": page,
+        "initialDelaySeconds": 5,
+        "periodSeconds": 10,
+    }
+    assert vote["livenessProbe"] == {
+        "httpGet": page,
+        "initialDelaySeconds": 15,
+        "periodSeconds": 20,
+    }
+
+
+def test_images_are_pinned(pods: list[dict[str, Any]]) -> None:
+    """Every image names a version, and none of them is `latest`."""
+    for container in (each for pod in pods for each in pod["containers"]):
+        _, _, tag = container["image"].rpartition("/")[2].partition(":")
+        assert re.fullmatch(r"(?!latest)[\w.-]+", tag), container["image"]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(DEPLOY)))
+def test_sources_never_say_latest(source: Any) -> None:
+    """No source file refers to a moving tag."""
+    assert ":latest" not in source.read_text(encoding="utf-8")
+
+
+def test_sources_pass_yamllint() -> None:
+    """The YAML is tidy, by the repository's own rules."""
+    done = subprocess.run(
+        [sys.executable, "-m", "yamllint", "--strict", "deploy"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
