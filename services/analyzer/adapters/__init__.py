@@ -1,0 +1,1 @@
+"""The outside world: metric sources and the HTTP probe."""

@@ -1,0 +1,92 @@
+"""Wiring: settings in, application out."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import Depends
+
+from analyzer.adapters.newrelic_rest import NewRelicRestSource
+from analyzer.adapters.probe import HttpProbe
+from analyzer.api.analysis import analysis_router
+from analyzer.api.auth import require_key
+from analyzer.api.health_check import health_check_router
+from analyzer.service.analysis import AnalysisService
+from analyzer.service.health import HealthService
+from analyzer.service.instruments import Instruments
+from svckit.asgi import create_base_app, distribution_version
+from svckit.httpclient import create_http_client
+from svckit.metrics import new_registry
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import httpx
+    from fastapi import FastAPI
+    from prometheus_client import CollectorRegistry
+
+    from analyzer.settings import Settings
+    from svckit.clock import Clock
+
+
+def create_app(
+    settings: Settings,
+    *,
+    clock: Clock,
+    registry: CollectorRegistry | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> FastAPI:
+    """Return the service.
+
+    Args:
+        settings: what the operator said.
+        clock: where windows end.
+        registry: for metrics; a new one by default.
+        transport: for all outgoing requests; the network by default.
+    """
+    registry = registry or new_registry(package="analyzer", version=distribution_version())
+    key = settings.newrelic_api_key.get_secret_value()
+    clients = {
+        name: create_http_client(
+            base_url=url,
+            timeout_seconds=settings.source_timeout_seconds,
+            headers={"Api-Key": key} if key else {},
+            transport=transport,
+        )
+        for name, url in settings.source_urls.items()
+    }
+    probe_client = create_http_client(
+        timeout_seconds=settings.health_timeout_seconds, transport=transport
+    )
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            for client in (*clients.values(), probe_client):
+                await client.aclose()
+
+    app = create_base_app(
+        title="canary-analyzer",
+        description="Compares a canary with stable and answers pass, fail or inconclusive.",
+        registry=registry,
+        lifespan=lifespan,
+    )
+    analysis = AnalysisService(
+        sources={
+            name: NewRelicRestSource(client, timeout_seconds=settings.source_timeout_seconds)
+            for name, client in clients.items()
+        },
+        clock=clock,
+        instruments=Instruments(registry),
+    )
+    health = HealthService(
+        rules=settings.target_rules,
+        probe=HttpProbe(probe_client, timeout_seconds=settings.health_timeout_seconds),
+    )
+    checked = [Depends(require_key(tuple(item.get_secret_value() for item in settings.api_keys)))]
+    app.include_router(analysis_router(analysis), dependencies=checked)
+    app.include_router(health_check_router(health), dependencies=checked)
+    return app

@@ -1,0 +1,101 @@
+"""Settings of the analyzer: declarations only, with their defaults."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
+
+from analyzer.domain.targets import TargetRules, parse_allow, parse_resolve
+from svckit.settings import ServiceSettings, settings_config
+
+SOURCE_NAMES = ("newrelic",)
+
+
+def _split(value: Any) -> Any:
+    """Let a comma list stand for a sequence, as environment variables need it."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+def _check_keys(value: Any) -> Any:
+    parts = _split(value)
+    if not all(parts):
+        raise ValueError("an empty key would let everybody in")
+    return parts
+
+
+def _check_sources(value: Any) -> Any:
+    for entry in (parts := _split(value)):
+        name, _, url = str(entry).partition("=")
+        if name not in SOURCE_NAMES:
+            known = ", ".join(SOURCE_NAMES)
+            raise ValueError(f"source {name!r} is not supported in this version; known: {known}")
+        if not _is_base_url(url):
+            raise ValueError(f"{entry!r}: expected {name}=URL such as {name}=http://127.0.0.1:8080")
+    return parts
+
+
+def _is_base_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _check_allow(value: Any) -> Any:
+    for entry in (parts := _split(value)):
+        parse_allow(entry)
+    return parts
+
+
+def _check_resolve(value: Any) -> Any:
+    for entry in (parts := _split(value)):
+        parse_resolve(entry)
+    return parts
+
+
+class Settings(ServiceSettings):
+    """What `canary-analyzer serve` can be told."""
+
+    model_config = settings_config("ANALYZER_")
+
+    port: int = Field(8081, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    source: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_check_sources)] = Field(
+        (), description="Metric sources as name=URL; the first one is the default."
+    )
+    newrelic_api_key: SecretStr = Field(
+        SecretStr(""), description="Key for the newrelic source; empty sends none."
+    )
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_check_keys)] = Field(
+        (), description="Keys that callers of /v1 must send as Api-Key; empty asks for none."
+    )
+    source_timeout_seconds: float = Field(
+        8.0, gt=0, le=120, description="Longest wait for a source; below Argo's 10 s web time-out."
+    )
+    health_allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_check_allow)] = Field(
+        (), description="namespace/service globs that may be probed; empty allows nothing."
+    )
+    health_resolve: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_check_resolve)] = Field(
+        (), description="Addresses for local runs as service.namespace=host:port."
+    )
+    health_timeout_seconds: float = Field(
+        10.0, gt=0, le=120, description="Longest wait for a probed target."
+    )
+
+    @property
+    def source_urls(self) -> dict[str, str]:
+        """Base URL by source name, in the order given."""
+        return dict(entry.split("=", 1) for entry in self.source)
+
+    @property
+    def target_rules(self) -> TargetRules:
+        """The health check's allow-list and addresses."""
+        return TargetRules(
+            allow=tuple(parse_allow(entry) for entry in self.health_allow),
+            resolve=dict(parse_resolve(entry) for entry in self.health_resolve),
+        )
