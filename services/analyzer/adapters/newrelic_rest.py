@@ -89,7 +89,8 @@ class NewRelicRestSource:
         if status != httpx.codes.OK:
             return self._read_refusal(status, body)
         try:
-            answer = msgspec.json.decode(body, type=_Histogram)
+            # Decoded as text first: the typed decoder skips over unread members unchecked.
+            answer = msgspec.json.decode(body.decode(), type=_Histogram)
             return ArmReading(counts=ArmCounts(count=answer.count, bad=answer.errors))
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise self._failed(f"answered 200 with an unusable body: {error}") from None
