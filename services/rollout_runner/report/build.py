@@ -27,6 +27,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+# What happens before run_started brings the stable version up; only these tell of the run itself.
+_BEFORE_THE_START = (
+    ev.RunStarted,
+    ev.ScenarioAction,
+    ev.ProcessExited,
+    ev.Warned,
+    ev.TrafficObserved,
+)
+
+
 def build_report(events: Iterable[ev.Event]) -> RunReport:
     """Reduce the events of one run, in the order of the log, to its report.
 
@@ -38,6 +48,8 @@ def build_report(events: Iterable[ev.Event]) -> RunReport:
     """
     log = _Log()
     for event in events:
+        if log.started is None and not isinstance(event, _BEFORE_THE_START):
+            continue
         log.last_event_at = max(log.last_event_at or event.at, event.at)
         weight = log.weights[-1].weight if log.weights else 0
         entry = timeline_entry(event, Background(started=log.started, weight=weight))
@@ -86,6 +98,8 @@ class _Log:
                 hint="use the gatelab that wrote the log, or a later one",
             )
         self.started = event
+        self.meter.restart()
+        self.samples.clear()
 
     @take.register
     def _(self, event: ev.RunFinished) -> None:

@@ -101,7 +101,7 @@ def step_record(
         started_at=times.started_at,
         finished_at=finished_at,
         analysis_run=times.analysis_run,
-        weight=_weight_in(step, until, weights),
+        weight=_weight_in(step, state, until, weights),
         canary=served.get(canary),
         stable=served.get(stable),
     )
@@ -156,7 +156,9 @@ def _state(index: int, times: StepTimes | None, ending: Ending) -> StepState:
     return _UNFINISHED_STATES.get(ending.outcome, StepState.UNFINISHED)
 
 
-def _weight_in(step: Step, until: datetime, weights: Sequence[WeightChange]) -> int:
+def _weight_in(
+    step: Step, state: StepState, until: datetime, weights: Sequence[WeightChange]
+) -> int:
     """Return the canary's weight at the end of a step, before what its end brought about."""
     sets_weight = step.kind == "setWeight"
     reached = [
@@ -164,4 +166,6 @@ def _weight_in(step: Step, until: datetime, weights: Sequence[WeightChange]) -> 
         for change in weights
         if change.at < until or (sets_weight and change.at == until)
     ]
+    if state is StepState.ABORTED:
+        reached = [weight for weight in reached if weight]
     return reached[-1] if reached else 0

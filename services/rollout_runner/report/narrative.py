@@ -54,7 +54,7 @@ def title(report: RunReport) -> str:
 def step_name(report: RunReport, step: StepRecord | None) -> str:
     """Name a step by its index, as Argo counts, and by its place: `index 5 (step 6 of 9: …)`."""
     if step is None:
-        return "no step"
+        return "the start" if report.aborted_at_step is None else "the end, after the last step"
     return f"index {step.index} (step {step.index + 1} of {len(report.steps)}: {step.text})"
 
 
@@ -80,7 +80,7 @@ def headline(report: RunReport) -> str:
         case Outcome.DEGRADED:
             return f"{meta.canary.version} could not be rolled out: {at}."
         case Outcome.INTERRUPTED:
-            return f"The log ends after {took} at {at}: there is no verdict."
+            return f"The run ended after {took} at {at}, without an outcome."
 
 
 def reason(report: RunReport) -> str:
@@ -94,6 +94,9 @@ def reason(report: RunReport) -> str:
             return "The rollout had no analysis: nothing judged this version."
         passed = sum(run.phase == "Successful" for run in report.analysis_runs)
         return f"{passed} of {plural(count, 'AnalysisRun')} Successful."
+    if report.outcome is Outcome.INTERRUPTED:
+        lost = ", ".join(lost.name for lost in report.lost_processes)
+        return f"The run lost {lost}." if lost else "The run was stopped before it was over."
     return report.message or "The log gives no reason."
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _GAUGE_CELLS = 10
+_BRING_UP = (ev.PhaseChanged, ev.WeightChanged, ev.StepStarted)
+"""Before run_started these tell how the stable version came up, which is not the run."""
 _FINAL_PHASES = {"Degraded", "Healthy"}
 _OUTCOME_TONES: dict[str, Tone] = {"promoted": "good", "paused": "warn"}
 _OUTCOME_WORDS = {"promoted": "✓ PROMOTED", "paused": "‖ PAUSED", "aborted": "✗ ROLLED BACK"}
@@ -73,6 +75,8 @@ class Progress:
     def apply(self, event: ev.Event) -> tuple[str, ...]:
         """Take in the next event and return the lines to print, most often none or one."""
         self._last_at = max(self._last_at or event.at, event.at)
+        if self._started is None and isinstance(event, _BRING_UP):
+            return ()
         lines = self._lines(event)
         if lines:
             self._last_line_at = event.at
@@ -103,6 +107,7 @@ class Progress:
     @_lines.register
     def _(self, event: ev.RunStarted) -> tuple[str, ...]:
         self._started = event
+        self._meter.restart()
         stable, canary = event.stable, event.canary
         where = f" in {event.namespace}" if event.namespace else ""
         change = f"{event.rollout}{where}: {stable.version} → {canary.version}"
@@ -116,7 +121,9 @@ class Progress:
 
     @_lines.register
     def _(self, event: ev.StepStarted) -> tuple[str, ...]:
-        self._step, self._pause = event, None
+        self._step = event
+        if self._pause is not None and self._pause.index != event.index:
+            self._pause = None
         name = f"step {event.index + 1}/{self._step_count()}"
         return self._line(event, name, self._paint.tone("plain", event.text))
 

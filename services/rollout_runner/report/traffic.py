@@ -133,6 +133,10 @@ class TrafficMeter:
     totals: dict[str, Counts] = field(default_factory=dict)
     _raw: dict[str, Counts] = field(default_factory=dict)
 
+    def restart(self) -> None:
+        """Count from zero again: what was observed so far does not belong to the run."""
+        self.totals.clear()
+
     def observe(self, versions: Iterable[VersionTraffic]) -> Mapping[str, Counts]:
         """Take in one observation and return the totals so far."""
         for version in versions:
