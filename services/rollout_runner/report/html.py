@@ -76,12 +76,18 @@ def _facts(report: RunReport) -> tuple[tuple[str, str, str], ...]:
         ("Duration", wording.duration(report.duration_seconds), "virtual time"),
         _traffic_fact("Canary errors", canary),
         _traffic_fact("Stable errors", stable),
-        ("Downtime", narrative.downtime(report), "time in which no request succeeded"),
+        _downtime_fact(report),
     ]
     if report.rollback is not None:
         took = wording.duration(report.rollback.seconds)
         facts.insert(2, ("Time to rollback", took, "first evidence to weight 0"))
     return tuple(facts)
+
+
+def _downtime_fact(report: RunReport) -> tuple[str, str, str]:
+    if report.traffic.downtime_seconds() is None:
+        return ("Downtime", wording.NOTHING, "no requests observed")
+    return ("Downtime", narrative.downtime(report), "time in which no request succeeded")
 
 
 def _traffic_fact(name: str, counts: Any) -> tuple[str, str, str]:

@@ -70,11 +70,7 @@ def headline(report: RunReport) -> str:
                 f" after {done} of {plural(len(report.steps), 'step')} in {took}."
             )
         case Outcome.ABORTED:
-            weight = f" at weight {report.rollback.weight_before} %" if report.rollback else ""
-            return (
-                f"{meta.canary.version} was rolled back at {at}{weight};"
-                f" {meta.stable.version} serves all traffic."
-            )
+            return f"{meta.canary.version} was rolled back at {at}{_weights(report)}."
         case Outcome.PAUSED:
             return f"{meta.canary.version} waits for a person at {at}."
         case Outcome.DEGRADED:
@@ -208,6 +204,16 @@ def next_steps(report: RunReport) -> tuple[NextStep, ...]:
                 command=f"{argo} get rollout {target}", purpose="see where the rollout stands"
             )
             return (status, abort, undo)
+
+
+def _weights(report: RunReport) -> str:
+    rollback = report.rollback
+    if rollback is None:
+        return ""
+    weight = f" at weight {rollback.weight_before} %"
+    if rollback.weight_before and rollback.weight_zero_at is None:
+        return weight  # the log does not show that stable has the traffic again
+    return f"{weight}; {report.meta.stable.version} serves all traffic"
 
 
 def _served(report: RunReport, hash_: str) -> str:

@@ -124,3 +124,16 @@ def test_rate_of_nothing() -> None:
 def test_sparkline_has_dots_for_gaps() -> None:
     """Bars reach from 0 to the largest value; what is unknown is a dot, not an empty bar."""
     assert sparkline([None, 0, 5, 10]) == "·▁▅█"
+
+
+def test_a_rollback_is_not_claimed_before_the_log_shows_it() -> None:
+    """As long as the weight is not seen back at 0, stable is not said to serve everything."""
+    log = aborted_log()
+    log.events = [
+        event
+        for event in log.events
+        if not (isinstance(event, ev.WeightChanged) and event.weight == 0)
+    ]
+    body = text(log)
+    assert "serves all traffic" not in body
+    assert "the log does not show it back at 0" in body
