@@ -1,0 +1,168 @@
+"""A document against the model of its kind; errors that name the place and the remedy.
+
+qa.yaml:212: Rollout/vote: spec.strategy.canary.steps[1].pause.durations: unknown field
+hint: did you mean `duration`?
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from rollout_runner.manifests.model import KubeObject, dotted
+from svckit.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic_core import ErrorDetails
+
+    from rollout_runner.manifests.documents import Document, Path
+
+ObjectT = TypeVar("ObjectT", bound=KubeObject)
+
+_EXPECTED: Final = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "list_type": "a list",
+    "int_or_string": "a whole number or text",
+}
+
+
+def read_object(document: Document, model: type[ObjectT]) -> ObjectT:
+    """Return the object in a document.
+
+    Raises:
+        InvalidInput: a field is unknown, missing or of another type. The detail tells of the first
+            one; `errors` holds them all.
+    """
+    try:
+        found = model.model_validate(document.value)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        raise _invalid(document, model, [_explain(model, each) for each in problems]) from None
+    nulls = [(path, "expected a value, got null", _NULL_HINT) for path in _nulls(found)]
+    if nulls:
+        raise _invalid(document, model, nulls)
+    return found.from_document(document)
+
+
+_NULL_HINT: Final = "leave the field out, or give it a value (`{}` for an empty mapping)"
+_Problem = tuple["Path", str, str]
+
+
+def _invalid(document: Document, model: type[KubeObject], problems: list[_Problem]) -> InvalidInput:
+    path, message, hint = problems[0]
+    metadata = document.value.get("metadata")
+    name = metadata.get("name", "?") if isinstance(metadata, dict) else "?"
+    rest = len(problems) - 1
+    return InvalidInput(
+        f"{document.place(path)}: {model.__name__}/{name}: {dotted(path)}: {message}"
+        + (f" (and {rest} more)" if rest else ""),
+        hint=hint,
+        errors=tuple({"loc": dotted(path), "msg": message} for path, message, _ in problems),
+    )
+
+
+def _explain(model: type[KubeObject], error: ErrorDetails) -> _Problem:
+    path: Path = tuple(error["loc"])
+    match error["type"]:
+        case "extra_forbidden":
+            return path, "unknown field", _closest(str(path[-1]), _fields_at(model, path[:-1]))
+        case "missing":
+            return path, "required field is missing", ""
+        case kind if kind in _EXPECTED:
+            found = _described(error["input"], secret=model.holds_secrets)
+            message = f"expected {_EXPECTED[kind]}, got {found}"
+            return path, message, _type_hint(kind, error["input"], secret=model.holds_secrets)
+        case _:
+            return path, error["msg"].removeprefix("Value error, "), ""
+
+
+def _type_hint(kind: str, found: Any, *, secret: bool) -> str:
+    if kind == "string_type" and isinstance(found, bool | int | float):
+        return "put it in quotes" if secret else f'put it in quotes: "{_json(found)}"'
+    if kind in {"model_type", "model_attributes_type", "dict_type"} and found is None:
+        return "write `{}` for an empty mapping"
+    return ""
+
+
+def _described(value: Any, *, secret: bool) -> str:
+    match value:
+        case None:
+            return "null"
+        case dict():
+            return "a mapping"
+        case list():
+            return "a list"
+        case str():
+            return "text" if secret else f"the text {value!r}"
+        case bool():
+            return "a boolean" if secret else _json(value)
+        case _:
+            return "a number" if secret else f"the number {_json(value)}"
+
+
+def _json(value: float) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _closest(name: str, known: list[str]) -> str:
+    if not known:
+        return ""
+    lower = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(name.lower(), lower, n=1)
+    if near:
+        return f"did you mean `{lower[near[0]]}`?"
+    return f"known fields: {', '.join(sorted(known))}"
+
+
+def _fields_at(model: type[BaseModel], path: Path) -> list[str]:
+    """Return the fields, as written in YAML, of the block at a path."""
+    annotation: Any = model
+    for part in path:
+        block = _block(annotation)
+        if block is None:
+            return []
+        if isinstance(part, str) and part in (by_alias := _by_alias(block)):
+            annotation = by_alias[part]
+    block = _block(annotation)
+    return [] if block is None else list(_by_alias(block))
+
+
+def _by_alias(block: type[BaseModel]) -> dict[str, Any]:
+    return {field.alias or name: field.annotation for name, field in block.model_fields.items()}
+
+
+def _block(annotation: Any) -> type[BaseModel] | None:
+    """Return the model inside `X`, `X | None`, `list[X]` or `dict[str, X]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in {types.UnionType, Union, list, dict}:
+        return next((found for each in get_args(annotation) if (found := _block(each))), None)
+    return None
+
+
+def _nulls(block: BaseModel, path: Path = ()) -> Iterator[Path]:
+    """Yield where a typed field was given as null, which the API server refuses."""
+    for name in block.model_fields_set:
+        field = type(block).model_fields[name]
+        here = (*path, field.alias or name)
+        value = getattr(block, name)
+        if value is None and field.annotation is not Any:
+            yield here
+        elif isinstance(value, BaseModel):
+            yield from _nulls(value, here)
+        elif isinstance(value, list | dict):
+            items = enumerate(value) if isinstance(value, list) else value.items()
+            for key, each in items:
+                if isinstance(each, BaseModel):
+                    yield from _nulls(each, (*here, key))

@@ -1,0 +1,95 @@
+"""One rollout and what it refers to, with the checks of references that Argo's controller makes.
+
+A reference that leads nowhere makes a Rollout InvalidSpec in a cluster; here it is refused before
+anything starts, with the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from rollout_runner.manifests.analysis import AnalysisTemplate, ClusterAnalysisTemplate
+from rollout_runner.manifests.core import ConfigMap, Ingress, Secret, Service
+from rollout_runner.manifests.references import check_references
+from rollout_runner.manifests.rollout import Rollout
+from svckit.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from rollout_runner.manifests.load import Manifests
+    from rollout_runner.manifests.model import KubeObject
+
+ObjectT = TypeVar("ObjectT", bound="KubeObject")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """A rollout and the objects of its namespace, by name; cluster templates have none."""
+
+    rollout: Rollout
+    services: Mapping[str, Service]
+    ingresses: Mapping[str, Ingress]
+    analysis_templates: Mapping[str, AnalysisTemplate]
+    cluster_analysis_templates: Mapping[str, ClusterAnalysisTemplate]
+    config_maps: Mapping[str, ConfigMap]
+    secrets: Mapping[str, Secret]
+
+    @property
+    def namespace(self) -> str:
+        """Namespace of the rollout and of its analysis runs."""
+        return self.rollout.namespace
+
+    @property
+    def secret_values(self) -> dict[str, dict[str, str]]:
+        """Name of a Secret -> key -> text."""
+        return {name: secret.values for name, secret in self.secrets.items()}
+
+
+def select_rollout(manifests: Manifests, name: str | None = None) -> Selection:
+    """Return a rollout by `name` or `namespace/name`, or the only one there is.
+
+    Raises:
+        InvalidInput: there is none, there are several, or a reference leads nowhere.
+    """
+    rollout = _pick(manifests.rollouts, name)
+    space = rollout.namespace
+    selection = Selection(
+        rollout=rollout,
+        services=_in(space, manifests.services),
+        ingresses=_in(space, manifests.ingresses),
+        analysis_templates=_in(space, manifests.analysis_templates),
+        cluster_analysis_templates={
+            each.name: each for each in manifests.cluster_analysis_templates
+        },
+        config_maps=_in(space, manifests.config_maps),
+        secrets=_in(space, manifests.secrets),
+    )
+    check_references(selection, manifests)
+    return selection
+
+
+def _pick(rollouts: tuple[Rollout, ...], name: str | None) -> Rollout:
+    if not rollouts:
+        raise NotFound(
+            "there is no Rollout among the manifests",
+            hint="kind Rollout, apiVersion argoproj.io/v1alpha1",
+        )
+    named = [each for each in rollouts if name in {None, each.name, _full_name(each)}]
+    if len(named) == 1:
+        return named[0]
+    known = ", ".join(sorted(_full_name(each) for each in rollouts))
+    if not named:
+        raise NotFound(f"there is no Rollout {name!r}", hint=f"the manifests hold: {known}")
+    raise InvalidInput(
+        f"there is more than one Rollout{f' {name!r}' if name else ''}: {known}",
+        hint="name one of them with --rollout",
+    )
+
+
+def _full_name(rollout: Rollout) -> str:
+    return f"{rollout.namespace}/{rollout.name}"
+
+
+def _in(namespace: str, objects: Iterable[ObjectT]) -> dict[str, ObjectT]:
+    return {each.name: each for each in objects if each.namespace == namespace}
