@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rollout_runner.argo.analysis.model import Metric
+    from rollout_runner.argo.analysis import Metric
     from rollout_runner.argo.types import Measurement
     from rollout_runner.events import Event, VersionTraffic
     from rollout_runner.scenarios.model import TimelineEntry

@@ -90,7 +90,7 @@ def _explain(
     problems = [
         {
             "loc": ".".join(str(part) for part in item["loc"]),
-            "msg": item["msg"],
+            "msg": item["msg"].removeprefix("Value error, "),
         }
         for item in error.errors(include_url=False, include_input=False)
     ]

@@ -23,10 +23,10 @@ class Alarm:
     async def wait_until(self, instant: float | None) -> None:
         """Return at the instant, or as soon as somebody rings; None waits for news only."""
         news = asyncio.create_task(self._news.wait())
-        waits: set[asyncio.Task[object]] = {news}  # type: ignore[arg-type]
+        waits: set[asyncio.Task[object]] = {news}
         if instant is not None:
             delay = instant - self._clock.now()
-            waits.add(asyncio.create_task(self._clock.sleep(delay)))  # type: ignore[arg-type]
+            waits.add(asyncio.create_task(self._clock.sleep(delay)))
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:

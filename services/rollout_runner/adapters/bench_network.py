@@ -1,0 +1,102 @@
+"""The network of a bench: Services are forwarders, the ingress is votegen's weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from rollout_runner.events import VersionTraffic
+from svckit.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rollout_runner.adapters.cluster_network import ClusterNetwork
+    from rollout_runner.scenarios.model import Traffic
+
+_ERRORS = ("http_5xx", "timeout", "connect", "reset")
+
+
+class BenchNetwork:
+    """Switches Services and splits the votes; a votegen that is gone is a warning, not a crash.
+
+    A run that lost its generator is not promoted, so going on without it is safe.
+    """
+
+    def __init__(
+        self,
+        *,
+        cluster: ClusterNetwork,
+        namespace: str,
+        votegen: httpx.AsyncClient,
+        url_of: Callable[[str], str | None],
+        traffic: Traffic,
+        seed: int,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._cluster = cluster
+        self._namespace = namespace
+        self._votegen = votegen
+        self._url_of = url_of
+        self._traffic = traffic
+        self._seed = seed
+        self._warn = warn
+        self._started = False
+
+    async def select(self, service: str, pod_hash: str) -> None:
+        """Make a Service of the Rollout's namespace select the pods of this hash."""
+        self._cluster.select(f"{service}.{self._namespace}", pod_hash)
+
+    async def split(self, weights: Mapping[str, int]) -> None:
+        """Give each version its share of the votes; the first split starts the traffic."""
+        targets = [
+            {"name": pod_hash, "url": url, "weight": weight}
+            for pod_hash, weight in weights.items()
+            if (url := self._url_of(pod_hash)) is not None
+        ]
+        if not targets:
+            return
+        if self._started:
+            await self._tell("PATCH", "/control/plan", {"targets": targets})
+            return
+        plan = {
+            "targets": targets,
+            "rate": self._traffic.rate,
+            "arrivals": self._traffic.arrivals,
+            "seed": self._seed,
+        }
+        await self._tell("PUT", "/control/plan", plan)
+        await self._tell("POST", "/control/start", None)
+        self._started = True
+
+    async def change_traffic(self, traffic: Traffic) -> None:
+        """Change how many votes are cast."""
+        self._traffic = traffic
+        await self._tell("PATCH", "/control/plan", {"rate": traffic.rate})
+
+    async def observe(self) -> Sequence[VersionTraffic]:
+        """Return the totals per version; empty when votegen cannot be asked."""
+        try:
+            response = await self._votegen.get("/v1/status")
+            response.raise_for_status()
+        except httpx.HTTPError:
+            return ()
+        result: dict[str, Any] = response.json().get("result") or {}
+        return tuple(
+            VersionTraffic(
+                hash=name,
+                requests=target["requests"],
+                errors=sum(target["errors"].get(kind, 0) for kind in _ERRORS),
+            )
+            for name, target in result.get("targets", {}).items()
+        )
+
+    async def _tell(self, method: str, path: str, body: Mapping[str, Any] | None) -> None:
+        try:
+            response = await self._votegen.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            self._warn(f"votegen: {method} {path}: {error or type(error).__name__}")
+            return
+        if response.is_error:
+            raise Unavailable(f"votegen refused {method} {path}: {response.text}")

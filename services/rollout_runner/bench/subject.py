@@ -1,0 +1,148 @@
+"""What a run is about: one Rollout, the version before it, and all that its gates refer to."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rollout_runner.argo.analysis import AnalysisTemplate
+from rollout_runner.argo.rollout import RolloutSpec
+from rollout_runner.argo.rollout.validation import spec_problems
+from rollout_runner.bench.analyses import AnalysisPlanner
+from rollout_runner.manifests import load_manifests, select_rollout
+from svckit.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from rollout_runner.argo.rollout import RolloutAnalysis
+    from rollout_runner.manifests import Selection
+    from rollout_runner.scenarios.model import Versions
+
+APP_NAME_ARGUMENT = "app-name"
+FALLBACK_APM_KEY = "test-key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A Rollout ready to be run.
+
+    `manifest` is the Rollout as it was read, `canary` its spec, and `stable` the same Rollout with
+    the image of the version before. `app_name` is what the pods call themselves in their telemetry.
+    """
+
+    source: str
+    manifest: Mapping[str, Any]
+    namespace: str
+    stable: RolloutSpec
+    canary: RolloutSpec
+    stable_image: str
+    canary_image: str
+    app_name: str
+    apm_key: str
+    services: tuple[str, ...]
+    templates: tuple[AnalysisTemplate, ...]
+    secrets: Mapping[str, Mapping[str, str]]
+    config_maps: Mapping[str, Mapping[str, str]]
+
+    @classmethod
+    def load(
+        cls, path: Path, *, rollout: str | None, versions: Versions, providers: Collection[str]
+    ) -> Subject:
+        """Read the manifests and refuse what could not be run, before anything is started.
+
+        Raises:
+            InvalidInput: the path, a manifest, a reference or an argument is wrong, or the Rollout
+                asks for something that cannot be run without a cluster.
+        """
+        selection = select_rollout(load_manifests(path), rollout)
+        manifest = selection.rollout.raw
+        canary = RolloutSpec.from_manifest(manifest)
+        for problem in spec_problems(canary):
+            raise InvalidInput(f'The Rollout "{canary.name}" is invalid: {problem}')
+        before = _with_tag(manifest, versions.stable)
+        templates = tuple(
+            AnalysisTemplate.from_manifest(each.raw)
+            for each in (
+                *selection.analysis_templates.values(),
+                *selection.cluster_analysis_templates.values(),
+            )
+        )
+        planner = AnalysisPlanner(templates=templates, rollout=manifest)
+        analyses = _analyses(canary)
+        for analysis in analyses:
+            planner.check(analysis, providers=providers)
+        return cls(
+            source=str(path),
+            manifest=manifest,
+            namespace=selection.namespace,
+            stable=RolloutSpec.from_manifest(before),
+            canary=canary,
+            stable_image=_image(before),
+            canary_image=_image(manifest),
+            app_name=_app_name(analyses, f"{selection.namespace}-{canary.name}"),
+            apm_key=_apm_key(templates, selection),
+            services=tuple(
+                name
+                for name in (canary.canary.stable_service, canary.canary.canary_service)
+                if name
+            ),
+            templates=templates,
+            secrets=selection.secret_values,
+            config_maps={name: each.data for name, each in selection.config_maps.items()},
+        )
+
+
+def _analyses(spec: RolloutSpec) -> tuple[RolloutAnalysis, ...]:
+    steps = tuple(step.analysis for step in spec.canary.steps if step.analysis is not None)
+    background = spec.canary.analysis
+    return steps if background is None else (*steps, background.analysis)
+
+
+def _app_name(analyses: tuple[RolloutAnalysis, ...], fallback: str) -> str:
+    """Return the name that the gates ask the APM for."""
+    for analysis in analyses:
+        for arg in analysis.args:
+            if arg.name == APP_NAME_ARGUMENT and arg.value:
+                return arg.value
+    return fallback
+
+
+def _apm_key(templates: tuple[AnalysisTemplate, ...], selection: Selection) -> str:
+    """Return the key that the gates send: the first Secret that a template refers to."""
+    for template in templates:
+        for arg in template.spec.args:
+            if arg.secret_key_ref is not None:
+                name, key = arg.secret_key_ref
+                value = selection.secret_values.get(name, {}).get(key)
+                if value:
+                    return value
+    return FALLBACK_APM_KEY
+
+
+def _containers(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    pod = (manifest["spec"].get("template") or {}).get("spec") or {}
+    containers: list[dict[str, Any]] = pod.get("containers") or []
+    if not containers:
+        raise InvalidInput(
+            f"Rollout {manifest['metadata']['name']}: spec.template has no containers",
+            hint="a pod template needs at least one container with an image",
+        )
+    return containers
+
+
+def _image(manifest: Mapping[str, Any]) -> str:
+    return str(_containers(manifest)[0].get("image", ""))
+
+
+def _with_tag(manifest: Mapping[str, Any], tag: str) -> dict[str, Any]:
+    """Return the Rollout with another tag on its first image: the version before this one."""
+    before: dict[str, Any] = copy.deepcopy(dict(manifest))
+    container = _containers(before)[0]
+    name = str(container.get("image", "")).partition("@")[0]
+    registry, slash, rest = name.rpartition("/")
+    container["image"] = f"{registry}{slash}{rest.partition(':')[0]}:{tag}"
+    return before

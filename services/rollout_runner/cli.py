@@ -1,0 +1,201 @@
+"""Command line of gatelab."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from rollout_runner.argo.types import ArgoVersion
+from svckit.cli import create_cli, run_cli, write_output
+from svckit.errors import ExitCode, InvalidInput
+
+DEFAULT_SPEED = 8.0
+RUNS_FOLDER = Path(".gatelab")
+
+cli = create_cli(
+    name="gatelab",
+    help="Run canary gates without a cluster: real manifests, Argo's verdicts, a lying APM.",
+    epilog=(
+        "gatelab demo\n"
+        "gatelab run deploy/overlays/qa --scenario scenarios/apm-outage.yaml --speed 8\n"
+        "gatelab report .gatelab/run/events.jsonl --format markdown"
+    ),
+)
+
+
+class OutputFormat(StrEnum):
+    """Forms of --output and --format."""
+
+    TEXT = "text"
+    JSON = "json"
+    JUNIT = "junit"
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+class PauseOn(StrEnum):
+    """Pauses at which a run waits for a person."""
+
+    INCONCLUSIVE = "inconclusive"
+
+
+Speed = Annotated[
+    float, typer.Option(help="Virtual seconds per real second; 1 is real time, at most 100.")
+]
+Version = Annotated[
+    ArgoVersion, typer.Option(help="Release line of Argo Rollouts whose behaviour is taken.")
+]
+Output = Annotated[OutputFormat, typer.Option(help="What is written to stdout (or --out).")]
+Out = Annotated[Path | None, typer.Option(help="Write to this file instead of stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+Folder = Annotated[
+    Path | None, typer.Option("--dir", help="Where event log, reports and logs are written.")
+]
+
+
+@cli.command()
+def demo(  # noqa: PLR0917 - one parameter per flag
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(help="Scenario by name or file; may be repeated [healthy, bad-canary]."),
+    ] = None,
+    speed: Speed = DEFAULT_SPEED,
+    argo_version: Version = ArgoVersion.V1_9,
+    output: Output = OutputFormat.TEXT,
+    out: Out = None,
+    folder: Folder = None,
+    quiet: Quiet = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Promote a good canary, roll back a bad one, and write the report of both.
+
+    Exit code 0 when every scenario ended as it expects, 3 when one did not.
+
+    gatelab demo --scenario bad-canary --speed 4
+    """
+    from rollout_runner.commands.demo import (  # noqa: PLC0415 - keeps --help fast
+        DEFAULT_SCENARIOS,
+        demo_document,
+        run_demo,
+    )
+
+    if output not in {OutputFormat.TEXT, OutputFormat.JSON}:
+        raise InvalidInput(
+            f"--output {output}: a demo gives text or json",
+            hint="its folder has report.html and report.md of every run",
+        )
+    names = tuple(scenario or DEFAULT_SCENARIOS)
+    target = folder or RUNS_FOLDER / "demo"
+    reports, unmet = run_demo(
+        names, folder=target, speed=speed, argo_version=argo_version, quiet=quiet
+    )
+    if output is OutputFormat.JSON:
+        write_output(json.dumps(demo_document(names, reports), indent=2), out=out)
+    typer.echo(f"\nreport: {(target / 'index.html').resolve()}", err=True)
+    for problem in unmet:
+        typer.echo(f"error: {problem}", err=True)
+    raise typer.Exit(ExitCode.GATE_FAILED if unmet else ExitCode.OK)
+
+
+@cli.command()
+def run(  # noqa: PLR0917 - one parameter per flag
+    path: Annotated[Path, typer.Argument(help="Kustomize overlay, folder or file of manifests.")],
+    rollout: Annotated[
+        str | None, typer.Option(help="Which Rollout, when PATH has several.")
+    ] = None,
+    to_version: Annotated[
+        str | None, typer.Option(help="What the new version is called [v17].")
+    ] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="Scenario file, or the name of one that ships.")
+    ] = None,
+    pause_on: Annotated[
+        PauseOn | None,
+        typer.Option(help="Stay at such a pause until somebody acts, instead of ending the run."),
+    ] = None,
+    speed: Speed = DEFAULT_SPEED,
+    seed: Annotated[int | None, typer.Option(help="Seed of arrivals and faults.")] = None,
+    argo_version: Version = ArgoVersion.V1_9,
+    output: Output = OutputFormat.TEXT,
+    out: Out = None,
+    folder: Folder = None,
+    quiet: Quiet = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Run one rollout against real processes on this machine.
+
+    Exit code: 0 promoted, 3 aborted, 4 paused, 5 when a program was lost, 2 for invalid input.
+
+    gatelab run deploy/overlays/qa --scenario scenarios/unhealthy-canary.yaml
+    """
+    from rollout_runner.adapters.event_log import read_events  # noqa: PLC0415 - keeps --help fast
+    from rollout_runner.adapters.project_files import shipped  # noqa: PLC0415
+    from rollout_runner.commands.reports import (  # noqa: PLC0415
+        EVENTS_FILE,
+        RENDERERS,
+        ReportFormat,
+    )
+    from rollout_runner.commands.run import (  # noqa: PLC0415
+        RunRequest,
+        exit_code,
+        perform,
+        unmet_expectation,
+    )
+    from rollout_runner.scenarios.load import find_scenario, load_scenario  # noqa: PLC0415
+    from rollout_runner.scenarios.model import Scenario  # noqa: PLC0415
+
+    chosen = (
+        load_scenario(find_scenario(scenario, shipped("scenarios")))
+        if scenario
+        else Scenario(name="run")
+    )
+    if to_version is not None:
+        versions = chosen.versions.model_copy(update={"canary": to_version})
+        chosen = chosen.model_copy(update={"versions": versions})
+    if seed is not None:
+        chosen = chosen.model_copy(update={"seed": seed})
+    target = folder or RUNS_FOLDER / chosen.name
+    report = perform(
+        RunRequest(
+            manifests=path,
+            scenario=chosen,
+            folder=target,
+            speed=speed,
+            argo_version=argo_version,
+            rollout=rollout or chosen.rollout,
+            stay_paused=pause_on is PauseOn.INCONCLUSIVE,
+            quiet=quiet,
+        )
+    )
+    write_output(RENDERERS[ReportFormat(output)](report), out=out)
+    problem = unmet_expectation(report, chosen)
+    if problem:
+        typer.echo(f"note: {problem}", err=True)
+    typer.echo(f"report: {(target / 'report.html').resolve()}", err=True)
+    raise typer.Exit(exit_code(report, read_events(target / EVENTS_FILE)))
+
+
+@cli.command()
+def report(
+    events: Annotated[Path, typer.Argument(help="Event log of a run (events.jsonl).")],
+    form: Annotated[
+        OutputFormat, typer.Option("--format", help="Form of the report.")
+    ] = OutputFormat.MARKDOWN,
+    out: Out = None,
+) -> None:
+    """Write the deployment report of a recorded run.
+
+    gatelab report .gatelab/demo/bad-canary/events.jsonl --format html --out report.html
+    """
+    from rollout_runner.adapters.event_log import read_events  # noqa: PLC0415 - keeps --help fast
+    from rollout_runner.commands.reports import RENDERERS, ReportFormat  # noqa: PLC0415
+    from rollout_runner.report import build_report  # noqa: PLC0415
+
+    write_output(RENDERERS[ReportFormat(form)](build_report(read_events(events))), out=out)
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    run_cli(cli)

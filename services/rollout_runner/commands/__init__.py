@@ -1,0 +1,1 @@
+"""What the commands of `gatelab` do, apart from reading their flags."""

@@ -1,0 +1,270 @@
+"""Runs one Rollout, as Argo's rollout controller does: reconcile until nothing changes, then wait.
+
+The pure rules say what a pass wants done; this does it through the ports and records it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rollout_runner.argo.rollout import (
+    AnalysisRunState,
+    CreateAnalysisRun,
+    CreateReplicaSet,
+    DeleteReplicaSet,
+    Observation,
+    RecordEvent,
+    ReplicaSet,
+    RolloutStatus,
+    ScaleReplicaSet,
+    SetReplicaSetRevision,
+    SetScaleDownDeadline,
+    SetServiceSelector,
+    SetWeight,
+    TerminateAnalysisRun,
+    next_at,
+    reconcile,
+)
+from rollout_runner.argo.rollout.operator import abort
+from rollout_runner.events import (
+    ControllerEvent,
+    PauseStarted,
+    PhaseChanged,
+    ReplicaSetScaled,
+    ServiceSwitched,
+    StepCompleted,
+    StepStarted,
+    WeightChanged,
+    moment,
+)
+from svckit.errors import SuiteError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from rollout_runner.argo.rollout import Effect, RolloutSpec
+    from rollout_runner.engine.analysis_controller import AnalysisController
+    from rollout_runner.ports import EventSink, Network, Workload
+    from svckit.clock import Clock
+
+_MAX_PASSES = 200
+"""More passes than any sequence of immediate changes needs; beyond it the rules contradict."""
+
+
+class RolloutController:
+    """One Rollout and everything it owns: ReplicaSets, Services, AnalysisRuns."""
+
+    def __init__(
+        self,
+        spec: RolloutSpec,
+        *,
+        clock: Clock,
+        workload: Workload,
+        network: Network,
+        sink: EventSink,
+        create_run: Callable[[CreateAnalysisRun, RolloutSpec], AnalysisController],
+        on_step: Callable[[int], Awaitable[None]],
+        on_news: Callable[[], None],
+        objection: Callable[[], str],
+    ) -> None:
+        """Start with a Rollout that no controller has seen yet.
+
+        Args:
+            spec: what is wanted now; `apply` changes it.
+            clock: the time.
+            workload: the pods.
+            network: Services and ingress.
+            sink: where the record goes.
+            create_run: builds an AnalysisRun for the Rollout.
+            on_step: awaited when a step becomes current, before anything of it happens.
+            on_news: called when an AnalysisRun has ended.
+            objection: a sentence when a promotion must not happen, else "". It is asked when the
+                rules would promote; then the update is aborted and `withheld` holds the sentence.
+        """
+        self.spec = spec
+        self.status = RolloutStatus()
+        self.weight = 0
+        self.aborted_at_step: int | None = None
+        self.withheld = ""
+        self._clock = clock
+        self._workload = workload
+        self._network = network
+        self._sink = sink
+        self._create_run = create_run
+        self._on_step = on_step
+        self._on_news = on_news
+        self._objection = objection
+        self._replica_sets: dict[str, ReplicaSet] = {}
+        self._services: dict[str, str] = {}
+        self._runs: dict[str, AnalysisController] = {}
+        self._terminated: set[str] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._split: dict[str, int] = {}
+
+    def apply(self, spec: RolloutSpec) -> None:
+        """Change the wanted spec, as `kubectl apply` would."""
+        self.spec = spec
+
+    @property
+    def runs(self) -> tuple[AnalysisController, ...]:
+        """Every AnalysisRun that was created."""
+        return tuple(self._runs.values())
+
+    async def reconcile(self) -> float | None:
+        """Make passes until nothing changes; return when to look again, None for news only."""
+        self._raise_failures()
+        for _ in range(_MAX_PASSES):
+            now = self._clock.now()
+            observed = self._observe()
+            status, effects = reconcile(self.spec, self.status, observed, now)
+            if status.fully_promoted and not self.status.fully_promoted:
+                self.withheld = self._objection()
+                if self.withheld:
+                    status, effects = abort(self.status), ()
+            changed = status != self.status
+            before, self.status = self.status, status
+            for effect in effects:
+                await self._perform(effect)
+            await self._record_changes(before)
+            await self._split_traffic()
+            if not changed and not effects:
+                return next_at(self.spec, self.status, self._observe(), self._clock.now())
+        raise SuiteError(
+            f"rollout {self.spec.name}: no end after {_MAX_PASSES} passes; this is a bug"
+        )
+
+    async def close(self) -> None:
+        """End what still runs."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _raise_failures(self) -> None:
+        for task in self._tasks:
+            if task.done() and not task.cancelled():
+                task.result()
+
+    def _observe(self) -> Observation:
+        available = {name: self._workload.available(name) for name in self._replica_sets}
+        return Observation(
+            replica_sets={
+                name: replace(
+                    each,
+                    current=each.replicas,
+                    ready=min(available[name], each.replicas),
+                    available=min(available[name], each.replicas),
+                )
+                for name, each in self._replica_sets.items()
+            },
+            analysis_runs={
+                name: AnalysisRunState(
+                    phase=run.status.phase,
+                    message=run.status.message,
+                    terminate=name in self._terminated,
+                )
+                for name, run in self._runs.items()
+            },
+            services=dict(self._services),
+        )
+
+    async def _perform(self, effect: Effect) -> None:  # noqa: C901 - one case per effect
+        at = moment(self._clock.now())
+        match effect:
+            case CreateReplicaSet():
+                self._replica_sets[effect.hash] = ReplicaSet(
+                    hash=effect.hash,
+                    revision=effect.revision,
+                    created_at=self._clock.now(),
+                    replicas=0,
+                    current=0,
+                    ready=0,
+                    available=0,
+                )
+            case SetReplicaSetRevision():
+                self._change(effect.hash, revision=effect.revision)
+            case SetScaleDownDeadline():
+                self._change(effect.hash, scale_down_deadline=effect.deadline)
+            case ScaleReplicaSet():
+                self._change(effect.hash, replicas=effect.replicas)
+                await self._workload.scale(effect.hash, effect.replicas)
+                self._sink.write(
+                    ReplicaSetScaled(at=at, hash=effect.hash, replicas=effect.replicas)
+                )
+            case DeleteReplicaSet():
+                del self._replica_sets[effect.hash]
+            case SetServiceSelector():
+                self._services[effect.service] = effect.hash
+                await self._network.select(effect.service, effect.hash)
+                self._sink.write(ServiceSwitched(at=at, service=effect.service, hash=effect.hash))
+            case SetWeight():
+                if effect.canary != self.weight:
+                    self.weight = effect.canary
+                    self._sink.write(WeightChanged(at=at, weight=effect.canary))
+            case CreateAnalysisRun():
+                run = self._create_run(effect, self.spec)
+                self._runs[effect.name] = run
+                task = asyncio.create_task(run.run())
+                task.add_done_callback(lambda _: self._on_news())
+                self._tasks.append(task)
+            case TerminateAnalysisRun():
+                self._terminated.add(effect.name)
+                self._runs[effect.name].terminate()
+            case RecordEvent():
+                self._sink.write(
+                    ControllerEvent(at=at, reason=effect.reason, message=effect.message)
+                )
+
+    def _change(self, pod_hash: str, **fields: object) -> None:
+        self._replica_sets[pod_hash] = replace(self._replica_sets[pod_hash], **fields)  # type: ignore[arg-type]
+
+    async def _split_traffic(self) -> None:
+        """Tell the network who gets what, when that has changed."""
+        canary = self.spec.canary
+        if canary.traffic_routing is None:
+            split = {name: self._workload.available(name) for name in self._replica_sets}
+        else:
+            stable_hash = self._services.get(canary.stable_service, "")
+            canary_hash = self._services.get(canary.canary_service, "")
+            split = {stable_hash: canary.max_traffic_weight - self.weight}
+            split[canary_hash] = split.get(canary_hash, 0) + self.weight
+        split = {name: weight for name, weight in split.items() if name and weight}
+        if split and split != self._split:
+            self._split = split
+            await self._network.split(split)
+
+    async def _record_changes(self, before: RolloutStatus) -> None:
+        """Write down what the new status says that the old one did not."""
+        after = self.status
+        at = moment(self._clock.now())
+        steps = self.spec.canary.steps
+        if after.abort and not before.abort:
+            self.aborted_at_step = before.current_step_index
+        if after.pause_conditions and not before.pause_conditions:
+            index = after.current_step_index
+            pause = steps[index].pause if index is not None and index < len(steps) else None
+            self._sink.write(
+                PauseStarted(
+                    at=at,
+                    index=index,
+                    reason=str(after.pause_conditions[0].reason),
+                    duration_seconds=None
+                    if pause is None or pause.duration is None
+                    else pause.seconds,
+                )
+            )
+        if (after.phase, after.message) != (before.phase, before.message):
+            self._sink.write(PhaseChanged(at=at, phase=str(after.phase), message=after.message))
+        template_changed = after.current_pod_hash != before.current_pod_hash
+        if after.current_step_index == before.current_step_index and not template_changed:
+            return
+        old, new = before.current_step_index, after.current_step_index
+        if new is None or after.abort:
+            return
+        if old is not None and not template_changed and old < new <= len(steps):
+            for index in range(old, new):
+                self._sink.write(StepCompleted(at=at, index=index, text=steps[index].text))
+        if new < len(steps):
+            self._sink.write(StepStarted(at=at, index=new, text=steps[new].text))
+            await self._on_step(new)
