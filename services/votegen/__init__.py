@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Vote traffic on a schedule: an open-loop generator over weighted targets."""

@@ -1,0 +1,1 @@
+"""When to send what to whom, and what came of it: values in, values out."""

@@ -1,0 +1,1 @@
+"""The open loop: schedule first, send after."""

@@ -1,0 +1,287 @@
+"""HTTP over a wire of our own: reuse, attribution, every way a connection can fail."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from svckit.clock import ManualClock
+from votegen.adapters.http_asyncio import Connection, HttpExchange, HttpTransport
+from votegen.domain.outcome import ErrorKind, Outcome
+from votegen.domain.targets import Endpoint
+from votegen_fakes import timebase, turn
+
+pytestmark = pytest.mark.anyio
+
+VOTE = b"POST / HTTP/1.1\r\n\r\nvote=a"
+ENDPOINT = Endpoint.parse("http://vote.test:8083")
+PAGE = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nX-Pod-Template-Hash: 7cd75c6d7c\r\n"
+    b"Content-Length: 4\r\n\r\npage"
+)
+
+
+class _Wire(asyncio.Transport):
+    """The server's end of one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self.connection = connection
+        self.received = b""
+        self.aborted = False
+        self.closing = False
+        connection.connection_made(self)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.received += data
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def abort(self) -> None:
+        self.aborted = self.closing = True
+
+    def answer(self, data: bytes, *, piece: int = 10_000) -> None:
+        for start in range(0, len(data), piece):
+            part = data[start : start + piece]
+            buffer = self.connection.get_buffer(-1)
+            buffer[: len(part)] = part
+            self.connection.buffer_updated(len(part))
+
+    def close_from_afar(self) -> None:
+        self.closing = True
+        self.connection.connection_lost(None)
+
+
+class _Server:
+    """Accepts connections, or refuses them."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.wires: list[_Wire] = []
+        self.refuses = False
+        self.outcomes: list[Outcome] = []
+        self.transport = HttpTransport(ENDPOINT, timebase(clock), connect=self._connect)
+
+    async def _connect(
+        self, protocol: Callable[[], Connection], host: str, port: int
+    ) -> Connection:
+        assert (host, port) == ("vote.test", 8083)
+        if self.refuses:
+            raise ConnectionRefusedError
+        self.wires.append(_Wire(protocol()))
+        return self.wires[-1].connection
+
+    async def send(self) -> HttpExchange:
+        exchange = self.transport.send(VOTE, self.outcomes.append)
+        await turn()
+        return exchange
+
+    async def vote(self, answer: bytes = PAGE, *, piece: int = 10_000) -> Outcome:
+        await self.send()
+        self.wires[-1].answer(answer, piece=piece)
+        return self.outcomes[-1]
+
+
+@pytest.fixture(name="server")
+def _server(clock: ManualClock) -> _Server:
+    return _Server(clock)
+
+
+async def test_the_request_is_written_as_given(server: _Server) -> None:
+    """One write, nothing added."""
+    await server.send()
+    assert server.wires[0].received == VOTE
+
+
+async def test_an_answer_gives_status_and_version(server: _Server) -> None:
+    """The header says which version answered."""
+    assert await server.vote() == Outcome(status=200, pod_hash="7cd75c6d7c")
+
+
+@pytest.mark.parametrize("piece", [1, 7, 40])
+async def test_an_answer_may_come_in_pieces(server: _Server, piece: int) -> None:
+    """However the bytes are cut, the outcome is the same."""
+    assert await server.vote(piece=piece) == Outcome(status=200, pod_hash="7cd75c6d7c")
+
+
+async def test_without_a_header_the_page_names_the_version(server: _Server) -> None:
+    """The host name printed on a chunked page is found across its pieces."""
+    answer = (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"b\r\nPod: vote-7\r\n11\r\ncd75c6d7c-7hqnx <\r\n0\r\n\r\n"
+    )
+    assert await server.vote(answer, piece=13) == Outcome(status=200, pod_hash="7cd75c6d7c")
+
+
+async def test_connections_are_kept(server: _Server) -> None:
+    """Ten requests one after the other need one connection."""
+    for _ in range(10):
+        await server.vote()
+    assert len(server.wires) == 1
+    assert server.wires[0].received == 10 * VOTE
+    assert [outcome.status for outcome in server.outcomes] == [200] * 10
+
+
+async def test_concurrent_requests_need_their_own_connections(server: _Server) -> None:
+    """A connection carries one request at a time."""
+    await server.send()
+    await server.send()
+    assert [wire.received for wire in server.wires] == [VOTE, VOTE]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(PAGE.replace(b"Content-L", b"Connection: close\r\nContent-L"), id="close"),
+        pytest.param(b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", id="http-1.0"),
+    ],
+)
+async def test_a_connection_that_must_close_is_not_reused(server: _Server, answer: bytes) -> None:
+    """The next request gets a new connection."""
+    assert (await server.vote(answer)).status == 200
+    assert server.wires[0].aborted
+    await server.vote()
+    assert len(server.wires) == 2
+
+
+async def test_a_body_may_end_with_the_connection(server: _Server) -> None:
+    """An answer without a length is complete when the server closes."""
+    await server.send()
+    server.wires[0].answer(b"HTTP/1.0 200 OK\r\n\r\nPod: vote-7cd75c6d7c-7hqnx")
+    assert server.outcomes == []
+    server.wires[0].close_from_afar()
+    assert server.outcomes == [Outcome(status=200, pod_hash="7cd75c6d7c")]
+
+
+async def test_interim_answers_are_skipped(server: _Server) -> None:
+    """A 100 is not the answer."""
+    outcome = await server.vote(b"HTTP/1.1 100 Continue\r\n\r\n" + PAGE)
+    assert outcome == Outcome(status=200, pod_hash="7cd75c6d7c")
+
+
+async def test_a_refused_connection_is_a_connect_error(server: _Server) -> None:
+    """The outcome says so; nothing was sent."""
+    server.refuses = True
+    exchange = await server.send()
+    assert server.outcomes == [Outcome(failure=ErrorKind.CONNECT)]
+    assert exchange.sent_at is None
+
+
+@pytest.mark.parametrize(
+    "partial",
+    [
+        pytest.param(b"", id="no-byte"),
+        pytest.param(PAGE[:30], id="in-the-headers"),
+        pytest.param(PAGE[:-1], id="in-the-body"),
+    ],
+)
+async def test_a_connection_lost_before_the_end_is_a_reset(server: _Server, partial: bytes) -> None:
+    """Half an answer is none."""
+    await server.send()
+    server.wires[0].answer(partial)
+    server.wires[0].close_from_afar()
+    assert server.outcomes == [Outcome(failure=ErrorKind.RESET)]
+
+
+async def test_garbage_is_a_protocol_error(server: _Server) -> None:
+    """What is not HTTP is counted as such, and its connection dropped."""
+    assert await server.vote(b"SSH-2.0-OpenSSH\r\n") == Outcome(failure=ErrorKind.PROTOCOL)
+    assert server.wires[0].aborted
+
+
+async def test_a_connection_that_closed_while_idle_is_replaced(server: _Server) -> None:
+    """A closed connection leaves the pool; the next request does not notice."""
+    await server.vote()
+    server.wires[0].close_from_afar()
+    assert await server.vote() == Outcome(status=200, pod_hash="7cd75c6d7c")
+    assert (len(server.wires), server.transport.reconnects) == (2, 0)
+
+
+async def test_a_connection_that_is_closing_is_not_used(server: _Server) -> None:
+    """Between the server's goodbye and its notice nothing is written to the connection."""
+    await server.vote()
+    server.wires[0].closing = True
+    await server.vote()
+    assert server.wires[0].received == VOTE
+
+
+async def test_a_stale_connection_is_replaced_once(server: _Server, clock: ManualClock) -> None:
+    """Idle for long and closed under the request: sent again on a new connection, and counted."""
+    await server.vote()
+    clock.advance(5)
+    await server.send()
+    server.wires[0].close_from_afar()
+    await turn()
+    server.wires[1].answer(PAGE)
+    assert [outcome.status for outcome in server.outcomes] == [200, 200]
+    assert server.transport.reconnects == 1
+
+
+async def test_a_replaced_request_is_not_replaced_again(
+    server: _Server, clock: ManualClock
+) -> None:
+    """A server that drops the new connection too has failed."""
+    await server.vote()
+    clock.advance(5)
+    await server.send()
+    server.wires[0].close_from_afar()
+    await turn()
+    server.wires[1].close_from_afar()
+    assert server.outcomes[1:] == [Outcome(failure=ErrorKind.RESET)]
+    assert server.transport.reconnects == 1
+
+
+async def test_a_busy_connection_that_is_lost_is_no_stale_one(
+    server: _Server, clock: ManualClock
+) -> None:
+    """A server that resets requests on busy connections does not get away with it."""
+    await server.vote()
+    clock.advance(0.2)
+    await server.send()
+    server.wires[0].close_from_afar()
+    assert server.outcomes[1:] == [Outcome(failure=ErrorKind.RESET)]
+    assert server.transport.reconnects == 0
+
+
+async def test_a_cancelled_request_drops_its_connection_silently(server: _Server) -> None:
+    """Giving up tells nobody, and a late answer cannot reach the next request."""
+    exchange = await server.send()
+    exchange.cancel()
+    server.wires[0].close_from_afar()
+    assert server.wires[0].aborted
+    assert server.outcomes == []
+    await server.vote()
+    assert len(server.wires) == 2
+
+
+async def test_a_cancelled_request_may_still_be_connecting(server: _Server) -> None:
+    """Giving up before the connection is open sends nothing."""
+    exchange = server.transport.send(VOTE, server.outcomes.append)
+    exchange.cancel()
+    await turn()
+    assert (server.wires, server.outcomes, exchange.sent_at) == ([], [], None)
+
+
+async def test_data_that_nobody_asked_for_ends_the_connection(server: _Server) -> None:
+    """What arrives on an idle connection could be taken for the next answer."""
+    await server.vote()
+    server.wires[0].answer(PAGE)
+    assert server.wires[0].aborted
+    await server.vote()
+    assert len(server.wires) == 2
+
+
+async def test_the_time_of_sending_is_the_write(server: _Server, clock: ManualClock) -> None:
+    """sent_at is set when the bytes leave."""
+    clock.advance(3)
+    exchange = await server.send()
+    assert exchange.sent_at == clock.now()
+
+
+async def test_closing_drops_idle_connections(server: _Server) -> None:
+    """After the run nothing stays open."""
+    await server.vote()
+    server.transport.close()
+    assert server.wires[0].aborted
