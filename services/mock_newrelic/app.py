@@ -1,0 +1,98 @@
+"""Puts the parts together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mock_newrelic.adapters.memory import MemoryStore
+from mock_newrelic.api.control import control_router
+from mock_newrelic.api.edge import Edge
+from mock_newrelic.api.facade import Facade
+from mock_newrelic.api.ingest import ingest_router
+from mock_newrelic.api.injections import injections_router
+from mock_newrelic.api.keys import Keys
+from mock_newrelic.api.metrics import metrics_router
+from mock_newrelic.api.page import page_router
+from mock_newrelic.domain.ingest.event_api import ProbeRule
+from mock_newrelic.service.audit import Audit
+from mock_newrelic.service.control import ControlService
+from mock_newrelic.service.ingest import IngestService
+from mock_newrelic.service.injections import InjectionService
+from mock_newrelic.service.instruments import Instruments
+from mock_newrelic.service.journal import Journal
+from mock_newrelic.service.queries import QueryService
+from mock_newrelic.settings import split_list
+from svckit.asgi import create_base_app, distribution_version
+from svckit.metrics import new_registry
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+    from starlette.types import ASGIApp
+
+    from mock_newrelic.settings import Settings
+    from svckit.clock import Clock
+
+
+def create_app(
+    settings: Settings, *, clock: Clock, registry: CollectorRegistry | None = None
+) -> ASGIApp:
+    """Return the ASGI application.
+
+    Args:
+        settings: keys, limits, probes.
+        clock: whose time windows, injections and answers live in.
+        registry: where the metrics go; a new one unless given.
+    """
+    if registry is None:
+        registry = new_registry(package="mock_newrelic", version=distribution_version())
+    instruments, audit, journal = Instruments(registry), Audit(), Journal()
+    store = MemoryStore(max_apps=settings.max_apps, max_series=settings.max_series)
+    instruments.series.set_function(lambda: sum(app.series_count for app in store.applications()))
+    injections = InjectionService(clock=clock, audit=audit, instruments=instruments)
+    queries = QueryService(
+        store=store, injections=injections, stale_after=settings.stale_after_seconds
+    )
+    ingest = IngestService(
+        store=store,
+        clock=clock,
+        probes=ProbeRule(
+            user_agents=split_list(settings.probe_user_agents),
+            paths=frozenset(split_list(settings.probe_paths)),
+        ),
+        instruments=instruments,
+    )
+    control = ControlService(
+        store=store,
+        injections=injections,
+        ingest=ingest,
+        journal=journal,
+        audit=audit,
+        clock=clock,
+    )
+    keys = Keys(
+        reading=settings.keys,
+        admin=settings.admin_key.get_secret_value(),
+        open_reading=settings.auth == "open",
+    )
+    facade = Facade(
+        store=store,
+        queries=queries,
+        injections=injections,
+        keys=keys,
+        clock=clock,
+        instruments=instruments,
+    )
+    app = create_base_app(
+        title="mock-newrelic",
+        description="Stand-in for the New Relic metric API, with injections.",
+        registry=registry,
+        ready_checks={"store": lambda: True},
+    )
+    app.include_router(
+        metrics_router(facade=facade, queries=queries, store=store, keys=keys, clock=clock)
+    )
+    app.include_router(ingest_router(ingest=ingest, keys=keys))
+    app.include_router(injections_router(control=control, keys=keys))
+    app.include_router(control_router(control=control, keys=keys))
+    app.include_router(page_router(control=control, store=store, keys=keys, clock=clock))
+    return Edge(app, facade=facade, journal=journal, clock=clock)

@@ -1,0 +1,1 @@
+"""What an injection can do, one module an effect; `registry` knows them by their wire name."""

@@ -1,0 +1,1 @@
+"""From wire bytes to counts, one module a protocol; pure."""

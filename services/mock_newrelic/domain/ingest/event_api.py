@@ -1,0 +1,277 @@
+"""New Relic's Event API as the suite's own ingest: `[{"eventType":"Transaction", …}, …]`.
+
+A body is judged as a whole: one bad event and nothing of it counts. Only transactions are samples.
+A sample is an error when its HTTP status is 500 or more, when there was no answer (status 0), or
+when its `error` flag says so; an HTTP 4xx never is, whatever the flag says. Without a duration a
+sample counts in every rate and in no latency.
+
+The pod-template hash is taken from `podTemplateHash`, else from a host name of the form
+`<rollout>-<hash>-<5 characters>`, as Kubernetes names pods. Attributes of no meaning here become
+labels when their value is a text, a whole number or a boolean.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from math import floor
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from mock_newrelic.domain.ingest.batch import GOOD, Batch, Bin, Bins
+from mock_newrelic.domain.labels import LABEL_PREFIX
+from mock_newrelic.domain.model import SeriesKey
+from mock_newrelic.domain.query import APP_HINT, APP_PATTERN
+from svckit.errors import InvalidInput
+
+SAMPLE_TYPE = "Transaction"
+MAX_AGE_SECONDS = 48 * 3600
+MAX_AHEAD_SECONDS = 24 * 3600
+MAX_DURATION_SECONDS = 24 * 3600
+MAX_ATTRIBUTES = 255
+MAX_NAME = 255
+MAX_TEXT = 4096
+
+Text = Annotated[str, Meta(max_length=MAX_TEXT)]
+Labels: TypeAlias = tuple[tuple[str, str], ...]
+Label = Annotated[str, Meta(max_length=255)]
+
+_POD_NAME = re.compile(r".+-([a-z0-9]{6,10})-[a-z0-9]{5}", re.ASCII)
+_MILLISECONDS_FROM = 1e11
+"""A timestamp from here on is in milliseconds (1973 in them, the year 5138 in seconds)."""
+_FLAGGED = (1, 0, 0)
+_BAD_TIME = "more than 48 hours old or 24 hours ahead; Unix milliseconds are expected"
+_PATH = re.compile(r"^(?P<what>.*?) - at `\$(?:\[(?P<index>\d+)\])?\.?(?P<field>.*)`$", re.DOTALL)
+
+
+class Event(msgspec.Struct, gc=False):
+    """One event, with the attributes that have a meaning here."""
+
+    event_type: Annotated[str, Meta(min_length=1, max_length=255)] = msgspec.field(name="eventType")
+    app_name: Label | None = msgspec.field(name="appName", default=None)
+    timestamp: float | None = None
+    duration: float | None = None
+    error: bool | None = None
+    status: str | int | None = msgspec.field(name="httpResponseCode", default=None)
+    role: Label | None = None
+    pod_template_hash: Label | None = msgspec.field(name="podTemplateHash", default=None)
+    version: Label | None = None
+    host: Label | None = None
+    uri: Text | None = msgspec.field(name="request.uri", default=None)
+    method: Text | None = msgspec.field(name="request.method", default=None)
+    user_agent: Text | None = msgspec.field(name="request.headers.userAgent", default=None)
+    name: Text | None = None
+
+
+class _KnownEvent(Event, gc=False, forbid_unknown_fields=True):
+    """The same, refusing other attributes: the fast way, which the suite's own senders take."""
+
+
+_KNOWN_NAMES = frozenset(field.encode_name for field in msgspec.structs.fields(Event))
+_known_decoder = msgspec.json.Decoder(list[_KnownEvent])
+_event_decoder = msgspec.json.Decoder(list[Event])
+_attribute_decoder = msgspec.json.Decoder(list[dict[str, Any]])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeRule:
+    """Which transactions are health checks: by the beginning of the user agent, or by path."""
+
+    user_agents: tuple[str, ...] = ("kube-probe",)
+    paths: frozenset[str] = frozenset()
+
+    def matches(self, event: Event) -> bool:
+        """Whether the event is a health check."""
+        if event.user_agent is not None and event.user_agent.startswith(self.user_agents):
+            return True
+        return event.uri is not None and event.uri.partition("?")[0] in self.paths
+
+
+def read_batch(body: bytes, *, now: float, probes: ProbeRule) -> Batch:
+    """Read one body.
+
+    Raises:
+        InvalidInput: it is no JSON list of events (400), or an event is bad (422, naming it).
+    """
+    events, labels = _decode(body)
+    if not events:
+        raise InvalidInput("the body holds no event", code="empty_batch", status=400)
+    return _Binning(now, probes).run(events, labels)
+
+
+def _decode(body: bytes) -> tuple[list[Any], list[Labels] | None]:
+    """Return the events and, when some have attributes of their own, the labels of each."""
+    body = body.strip()
+    if body[:1] == b"{":
+        body = b"[" + body + b"]"
+    try:
+        return _known_decoder.decode(body), None
+    except msgspec.ValidationError:
+        pass  # something unknown or something bad: the decoders below tell which
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InvalidInput(
+            "the body is not JSON",
+            code="invalid_json",
+            status=400,
+            hint='a list of events: [{"eventType":"Transaction","appName":"my-app",…}]',
+        ) from None
+    try:
+        events = _event_decoder.decode(body)
+        attributes = _attribute_decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error)) from None
+    return events, [_labels(index, one) for index, one in enumerate(attributes)]
+
+
+def _labels(index: int, attributes: dict[str, Any]) -> Labels:
+    if len(attributes) > MAX_ATTRIBUTES:
+        raise _bad(index, "", f"more than {MAX_ATTRIBUTES} attributes")
+    labels = []
+    for name, value in attributes.items():
+        if not name or len(name) > MAX_NAME:
+            raise _bad(index, "", f"an attribute name is empty or longer than {MAX_NAME}")
+        if isinstance(value, str) and len(value) > MAX_TEXT:
+            raise _bad(index, name, f"longer than {MAX_TEXT} characters")
+        if name in _KNOWN_NAMES:
+            continue
+        plain = name.removeprefix("tags.").removeprefix(LABEL_PREFIX)
+        if isinstance(value, bool):
+            labels.append((plain, "true" if value else "false"))
+        elif isinstance(value, str | int):
+            labels.append((plain, str(value)))
+    return tuple(sorted(labels))
+
+
+class _Kind:
+    """What events have in common that differ in time and duration only."""
+
+    __slots__ = ("counts", "seconds")
+
+    def __init__(self, seconds: dict[int, Bin] | None, counts: tuple[int, int, int]) -> None:
+        self.seconds = seconds
+        """Where they are counted; None when they count in no window."""
+        self.counts = counts
+
+
+class _Binning:
+    """Counts the events of one body; what is the same for many events is worked out once."""
+
+    def __init__(self, now: float, probes: ProbeRule) -> None:
+        self._now = now
+        self._probes = probes
+        self._bins: Bins = {}
+        self._apps: set[str] = set()
+
+    def run(self, events: list[Event], labels: list[Labels] | None) -> Batch:
+        """Return the batch, or raise InvalidInput with the first bad event."""
+        now, oldest, latest = self._now, self._now - MAX_AGE_SECONDS, self._now + MAX_AHEAD_SECONDS
+        kinds: dict[tuple[object, ...], _Kind] = {}
+        samples = others = 0
+        own: Labels = ()
+        for index, event in enumerate(events):
+            if labels is not None:
+                own = labels[index]
+            key = (
+                event.status, event.app_name, event.pod_template_hash, event.host, event.role,
+                event.version, event.error, event.uri, event.user_agent, event.event_type, own,
+            )  # fmt: skip
+            kind = kinds.get(key)
+            if kind is None:
+                kind = kinds[key] = self._kind(index, event, own)
+            instant = event.timestamp
+            if instant is None:
+                instant = now
+            elif instant >= _MILLISECONDS_FROM:
+                instant /= 1000
+            duration = event.duration
+            if not oldest <= instant <= latest:
+                raise _bad(index, "timestamp", _BAD_TIME)
+            if duration is not None and not 0 <= duration <= MAX_DURATION_SECONDS:
+                raise _bad(index, "duration", f"not from 0 to {MAX_DURATION_SECONDS} seconds")
+            seconds = kind.seconds
+            if seconds is None:
+                others += event.event_type != SAMPLE_TYPE
+                continue
+            samples += 1
+            second = floor(instant)
+            one = seconds.get(second)
+            if one is None:
+                one = seconds[second] = Bin()
+            one.add(kind.counts, duration)
+        bins = {key: seconds for key, seconds in self._bins.items() if seconds}
+        return Batch(
+            bins=bins,
+            apps=frozenset(self._apps),
+            samples=samples,
+            probes=len(events) - samples - others,
+            others=others,
+        )
+
+    def _kind(self, index: int, event: Event, own: Labels) -> _Kind:
+        if event.event_type != SAMPLE_TYPE:
+            return _Kind(None, GOOD)
+        app = event.app_name
+        if app is None or not APP_PATTERN.fullmatch(app):
+            raise _bad(index, "appName", f"missing or no application name ({APP_HINT})")
+        outcome = _outcome(index, event)
+        self._apps.add(app)
+        if self._probes.matches(event):
+            return _Kind(None, outcome)
+        pod = _POD_NAME.fullmatch(event.host) if event.host else None
+        named = {
+            "role": event.role,
+            "hash": event.pod_template_hash or (pod[1] if pod else None),
+            "version": event.version,
+            "host": event.host,
+        }
+        # The four dimensions win over attributes of the same name.
+        pairs = {**dict(own), **{name: value for name, value in named.items() if value}}
+        return _Kind(self._bins.setdefault(SeriesKey(app, frozenset(pairs.items())), {}), outcome)
+
+
+def _outcome(index: int, event: Event) -> tuple[int, int, int]:
+    """Return whether a sample is an error, an HTTP 5xx and an HTTP 4xx, each as 0 or 1."""
+    if event.status is None:
+        return _FLAGGED if event.error else GOOD
+    text = str(event.status)
+    code = int(text) if text.isascii() and text.isdigit() and len(text) <= 3 else -1
+    if code == 0:
+        return 1, 0, 0
+    if not 100 <= code <= 599:
+        raise _bad(index, "httpResponseCode", "neither 0 (no answer) nor an HTTP status")
+    if code >= 500:
+        return 1, 1, 0
+    if code >= 400:
+        return 0, 0, 1
+    return _FLAGGED if event.error else GOOD
+
+
+def _bad(index: int, field: str, what: str) -> InvalidInput:
+    where = f"event {index}" + (f", field '{_safe(field)}'" if field else "")
+    loc = f"{index}.{_safe(field)}" if field else str(index)
+    return InvalidInput(
+        f"{where}: {what}",
+        code="invalid_event",
+        hint="nothing of this body was counted; mend the event and send the body again",
+        errors=({"loc": loc, "msg": what},),
+    )
+
+
+def _explain(message: str) -> InvalidInput:
+    """Turn msgspec's "Expected `float`, got `str` - at `$[3].duration`" into our own words."""
+    match = _PATH.match(message)
+    if match is None or match["index"] is None:
+        return InvalidInput(
+            "the body is not a list of events", code="invalid_batch", hint="send a JSON list"
+        )
+    what = match["what"].replace("`", "")
+    missing = re.fullmatch(r"Object missing required field (\w+)", what)
+    if missing:
+        return _bad(int(match["index"]), missing[1], "missing")
+    return _bad(int(match["index"]), match["field"], what[:1].lower() + what[1:])
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]", "?", name[:64])

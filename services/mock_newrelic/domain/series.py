@@ -1,0 +1,83 @@
+"""One series: counts by the second, latency in three resolutions.
+
+Counts are exact to the second for the whole retention. Latency is kept finely for the recent
+past and coarsely for the rest: a window reads the finest tier that reaches back far enough, its
+edges rounded outwards to whole slots.
+"""
+
+from __future__ import annotations
+
+from math import floor
+from typing import TYPE_CHECKING
+
+from mock_newrelic.domain.histogram import merge
+from mock_newrelic.domain.model import RETENTION_SECONDS, Reading, Span
+from mock_newrelic.domain.running import MAX_STEPS
+from mock_newrelic.domain.timeline import CountTimeline, HistogramTimeline
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mock_newrelic.domain.model import Histogram, Terms
+
+TIERS = ((1, 15 * 60), (10, 3 * 3600), (60, RETENTION_SECONDS))
+"""Resolution and reach of the latency timelines, in seconds, finest first."""
+_SLACK_SLOTS = 2 * MAX_STEPS
+"""How many slots more than the reach are kept, so that a window can still subtract them."""
+
+
+def latency_tier(first: int, now: float) -> int:
+    """Return the index of the finest tier that still holds the second `first`."""
+    for index, (_, reach) in enumerate(TIERS):
+        if first >= now - reach - 1:
+            return index
+    return len(TIERS) - 1
+
+
+def latency_slots(span: Span, now: float) -> Span:
+    """Return the slots, of the finest tier that holds them, in which a span lies."""
+    resolution = TIERS[latency_tier(span.first, now)][0]
+    return Span(span.first // resolution, -(-span.stop // resolution))
+
+
+def whole_slots(span: Span, now: float) -> Span:
+    """Return the span rounded outwards to the slots in which its latency is kept."""
+    resolution = TIERS[latency_tier(span.first, now)][0]
+    slots = latency_slots(span, now)
+    return Span(slots.first * resolution, slots.stop * resolution)
+
+
+class Series:
+    """Everything known of the samples with one set of labels."""
+
+    def __init__(self, labels: Terms) -> None:
+        self.labels = labels
+        self.counts = CountTimeline()
+        self.latency = tuple(HistogramTimeline() for _ in TIERS)
+
+    def add(self, second: int, counts: Sequence[int], histogram: Histogram, now: float) -> None:
+        """Add the samples of one second."""
+        self.counts.add(second, counts)
+        if histogram:
+            for (resolution, reach), timeline in zip(TIERS, self.latency, strict=True):
+                if second >= now - reach - 1:
+                    timeline.add(second // resolution, histogram)
+
+    def read(self, span: Span, now: float, *, latency: bool) -> Reading:
+        """Return what lies in the span."""
+        counts = self.counts.total(*span)
+        if not latency:
+            return Reading(counts)
+        timeline = self.latency[latency_tier(span.first, now)]
+        return Reading(counts, timeline.total(*latency_slots(span, now)))
+
+    def forget(self, now: float) -> None:
+        """Drop what no window can ask for any more."""
+        self.counts.forget(floor(now) - RETENTION_SECONDS - _SLACK_SLOTS)
+        for (resolution, reach), timeline in zip(TIERS, self.latency, strict=True):
+            timeline.forget((floor(now) - reach) // resolution - _SLACK_SLOTS)
+
+
+def add_readings(one: Reading, other: Reading) -> Reading:
+    """Return the sum of two readings."""
+    return Reading(one.counts.plus(other.counts), merge((one.histogram, other.histogram)))

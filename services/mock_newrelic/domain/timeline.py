@@ -1,0 +1,153 @@
+"""What one series remembers, slot by slot.
+
+    CountTimeline       counts, one slot a second, for the whole retention
+    HistogramTimeline   latency buckets, one slot for as many seconds as its user chooses
+
+Neither asks for the time; `forget` is told what may go.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from mock_newrelic.domain.histogram import merge
+from mock_newrelic.domain.model import Counts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mock_newrelic.domain.model import Histogram
+
+_COLUMNS = len(Counts._fields)
+_BLOCK_SECONDS = 60
+
+Value = TypeVar("Value")
+Told_contra = TypeVar("Told_contra", contravariant=True)
+
+
+class Watcher(Protocol[Told_contra]):
+    """Someone who wants to hear of every addition."""
+
+    def added(self, slot: int, value: Told_contra) -> None:
+        """Take notice of a value that was added to a slot."""
+        ...
+
+
+class Timeline(Protocol[Value]):
+    """Values by slot that can be added to, read one by one and read as a sum."""
+
+    watchers: list[Watcher[Value]]
+
+    def at(self, slot: int) -> Value | None:
+        """Return the value of one slot, or None when it is empty."""
+        ...
+
+    def total(self, first: int, stop: int) -> Value:
+        """Return the sum of the slots [first, stop)."""
+        ...
+
+
+class _Watched(Generic[Value]):
+    def __init__(self) -> None:
+        self.watchers: list[Watcher[Value]] = []
+
+    def _tell(self, slot: int, value: Value) -> None:
+        for watcher in self.watchers:
+            watcher.added(slot, value)
+
+
+class CountTimeline(_Watched["Sequence[int]"]):
+    """Counts by second, in blocks of a minute that exist only where samples are (2.9 kB each)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._blocks: dict[int, array[int]] = {}
+
+    def add(self, second: int, counts: Sequence[int]) -> None:
+        """Add counts to a second."""
+        number, offset = divmod(second, _BLOCK_SECONDS)
+        block = self._blocks.get(number)
+        if block is None:
+            block = self._blocks[number] = array("q", bytes(8 * _COLUMNS * _BLOCK_SECONDS))
+        base = offset * _COLUMNS
+        for column, value in enumerate(counts, base):
+            block[column] += value
+        self._tell(second, counts)
+
+    def at(self, slot: int) -> Sequence[int] | None:
+        """Return the counts of one second, or None when nothing is known of it."""
+        block = self._blocks.get(slot // _BLOCK_SECONDS)
+        if block is None:
+            return None
+        base = slot % _BLOCK_SECONDS * _COLUMNS
+        return block[base : base + _COLUMNS]
+
+    def total(self, first: int, stop: int) -> Counts:
+        """Return the sum of the seconds [first, stop)."""
+        sums = [0] * _COLUMNS
+        for number in range(first // _BLOCK_SECONDS, (stop - 1) // _BLOCK_SECONDS + 1):
+            block = self._blocks.get(number)
+            if block is None:
+                continue
+            start = number * _BLOCK_SECONDS
+            low, high = max(first - start, 0), min(stop - start, _BLOCK_SECONDS)
+            part = block[low * _COLUMNS : high * _COLUMNS]
+            for column in range(_COLUMNS):
+                sums[column] += sum(part[column::_COLUMNS])
+        return Counts(*sums)
+
+    def last_second(self, stop: int) -> int | None:
+        """Return the latest second before `stop` that holds a sample."""
+        for number in sorted(self._blocks, reverse=True):
+            start = number * _BLOCK_SECONDS
+            counts = self._blocks[number][::_COLUMNS]
+            for offset in range(min(stop - start, _BLOCK_SECONDS) - 1, -1, -1):
+                if counts[offset]:
+                    return start + offset
+        return None
+
+    def forget(self, before: int) -> None:
+        """Drop what lies wholly before a second."""
+        limit = before // _BLOCK_SECONDS
+        for number in [number for number in self._blocks if number < limit]:
+            del self._blocks[number]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is remembered at all."""
+        return not self._blocks
+
+
+class HistogramTimeline(_Watched["Histogram"]):
+    """Latency histograms by slot."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._slots: dict[int, dict[int, int]] = {}
+
+    def add(self, slot: int, histogram: Histogram) -> None:
+        """Add samples to a slot."""
+        known = self._slots.get(slot)
+        if known is None:
+            self._slots[slot] = dict(histogram)
+        else:
+            for bucket, count in histogram.items():
+                known[bucket] = known.get(bucket, 0) + count
+        self._tell(slot, histogram)
+
+    def at(self, slot: int) -> Histogram | None:
+        """Return the histogram of one slot, or None when it has none."""
+        return self._slots.get(slot)
+
+    def total(self, first: int, stop: int) -> Histogram:
+        """Return the sum of the slots [first, stop)."""
+        if stop - first < len(self._slots):
+            found = (self._slots.get(slot) for slot in range(first, stop))
+            return merge(histogram for histogram in found if histogram)
+        return merge(part for slot, part in self._slots.items() if first <= slot < stop)
+
+    def forget(self, before: int) -> None:
+        """Drop the slots before one."""
+        for slot in [slot for slot in self._slots if slot < before]:
+            del self._slots[slot]

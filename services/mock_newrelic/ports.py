@@ -1,0 +1,39 @@
+"""What the service needs from a store of samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mock_newrelic.domain.application import Application
+    from mock_newrelic.domain.ingest.batch import Batch
+
+
+class Store(Protocol):
+    """Keeps what was ingested, for as long as windows can reach.
+
+    Reads are served from memory by `Application`; a durable store must have it filled again
+    before it is handed out.
+    """
+
+    def write(self, batch: Batch, now: float) -> None:
+        """Keep a batch as a whole, or raise SuiteError and keep nothing of it."""
+        ...
+
+    def application(self, name: str) -> Application | None:
+        """Return what is known of an application, or None when it has sent nothing."""
+        ...
+
+    def applications(self) -> Iterator[Application]:
+        """Yield all applications in the order of their names."""
+        ...
+
+    def version(self, name: str) -> int:
+        """Return a number that changes whenever an answer about the application may change."""
+        ...
+
+    def reset(self, name: str | None = None) -> int:
+        """Forget one application or all; return how many were forgotten."""
+        ...
