@@ -5,7 +5,7 @@ comments, a byte order mark and trailing text are errors. Writing: compact, keys
 and `&` escaped, numbers as `1e-7`, `1e+21`, `10`.
 
 >>> encode(decode('{"b": 10.0, "a": "<1e-07>"}'))
-'{"a":"\\\\u003c1e-07\\\\u003e","b":10}'
+'{"a":"\\u003c1e-07\\u003e","b":10}'
 """
 
 from __future__ import annotations

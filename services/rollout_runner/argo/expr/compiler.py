@@ -146,7 +146,8 @@ class Compiler:
         same = self._equal
         match node.operator:
             case "==" | "!=":
-                if self._kind(node.left) is self._kind(node.right) is Kind.INT:
+                ints = self._kind(node.left) is self._kind(node.right) is Kind.INT
+                if ints and (self.modern or node.operator == "=="):
                     same = equal_ints
                 return same if node.operator == "==" else lambda x, y: not same(x, y)
             case "in":
@@ -177,10 +178,11 @@ class Compiler:
         counted = self.modern or not literals  # the older library builds constant ranges once
 
         def run(frame: Frame) -> range:
-            made = range(to_int(left(frame)), to_int(right(frame)) + 1)
-            if counted or len(made) > MEMORY_BUDGET:
-                frame.grow(len(made))
-            return made
+            start, stop = to_int(left(frame)), to_int(right(frame)) + 1
+            size = max(stop - start, 0)
+            if counted or size > MEMORY_BUDGET:
+                frame.grow(size)
+            return range(start, stop)
 
         return run
 
