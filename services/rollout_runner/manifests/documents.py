@@ -42,15 +42,23 @@ class Document:
 
     def place(self, path: Sequence[str | int] = ()) -> str:
         """Return `file:line` of the field, or of the closest field around it that exists."""
-        node: yaml.Node = self.node
-        line = _line(node)
+        nodes = self._nodes(path)
+        return f"{self.source}:{_line(nodes[-1][0])}"
+
+    def written(self, path: Sequence[str | int]) -> str:
+        """Return a scalar as it stands in the text; empty for what is no scalar."""
+        node = self._nodes(path)[-1][1]
+        return node.value if isinstance(node, yaml.ScalarNode) else ""
+
+    def _nodes(self, path: Sequence[str | int]) -> list[tuple[yaml.Node, yaml.Node]]:
+        """Return place and value of each field along a path, as far as there are any."""
+        found: list[tuple[yaml.Node, yaml.Node]] = [(self.node, self.node)]
         for part in path:
-            inner = _child(node, part)
+            inner = _child(found[-1][1], part)
             if inner is None:
                 break
-            key, node = inner
-            line = _line(key)
-        return f"{self.source}:{line}"
+            found.append(inner)
+        return found
 
 
 def read_documents(source: Source) -> Iterator[Document]:
@@ -154,7 +162,12 @@ class _Builder:
 
     def _key(self, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode):
-            raise _invalid(self._source, node, "a key must be text")
+            raise _invalid(
+                self._source,
+                node,
+                "a key must be text",
+                hint="is this a template, with {{ }} in it? Render it first",
+            )
         if node.tag != _TEXT and node.value in BOOLEANS:
             raise _invalid(
                 self._source,

@@ -52,7 +52,7 @@ class HeaderMatch(Fields):
     """A header that sends a request to the canary."""
 
     header_name: str
-    header_value: StringMatch | None = None
+    header_value: StringMatch
 
 
 class HeaderRoute(Fields):

@@ -48,7 +48,9 @@ def read_object(document: Document, model: type[ObjectT]) -> ObjectT:
         found = model.model_validate(document.value)
     except ValidationError as error:
         problems = error.errors(include_url=False)
-        raise _invalid(document, model, [_explain(model, each) for each in problems]) from None
+        raise _invalid(
+            document, model, [_explain(document, model, each) for each in problems]
+        ) from None
     nulls = [(path, "expected a value, got null", _NULL_HINT) for path in _nulls(found)]
     if nulls:
         raise _invalid(document, model, nulls)
@@ -72,7 +74,7 @@ def _invalid(document: Document, model: type[KubeObject], problems: list[_Proble
     )
 
 
-def _explain(model: type[KubeObject], error: ErrorDetails) -> _Problem:
+def _explain(document: Document, model: type[KubeObject], error: ErrorDetails) -> _Problem:
     path: Path = tuple(error["loc"])
     match error["type"]:
         case "extra_forbidden":
@@ -82,14 +84,15 @@ def _explain(model: type[KubeObject], error: ErrorDetails) -> _Problem:
         case kind if kind in _EXPECTED:
             found = _described(error["input"], secret=model.holds_secrets)
             message = f"expected {_EXPECTED[kind]}, got {found}"
-            return path, message, _type_hint(kind, error["input"], secret=model.holds_secrets)
+            written = "" if model.holds_secrets else document.written(path)
+            return path, message, _type_hint(kind, error["input"], written)
         case _:
             return path, error["msg"].removeprefix("Value error, "), ""
 
 
-def _type_hint(kind: str, found: Any, *, secret: bool) -> str:
+def _type_hint(kind: str, found: Any, written: str) -> str:
     if kind == "string_type" and isinstance(found, bool | int | float):
-        return "put it in quotes" if secret else f'put it in quotes: "{_json(found)}"'
+        return f'put it in quotes: "{written}"' if written else "put it in quotes"
     if kind in {"model_type", "model_attributes_type", "dict_type"} and found is None:
         return "write `{}` for an empty mapping"
     return ""
