@@ -1,13 +1,18 @@
-"""The one place that builds HTTP clients: bounded in time, no retries, named in User-Agent.
+"""The one place that builds HTTP clients: bounded in time, no retries, no cookies kept.
 
-Retries are off because an answer that needed one is something a gate must see.
+Retries are off because an answer that needed one is something a gate must see. Cookies are dropped
+because a kept affinity cookie would pin a client to one version.
 """
 
 from __future__ import annotations
 
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
 import httpx
 
 USER_AGENT = "gatelab"
+_IDLE_SECONDS = 2.0
+"""Idle connections go before the servers' own five seconds are over, or both ends would race."""
 
 
 def create_http_client(
@@ -27,4 +32,6 @@ def create_http_client(
         transport=transport,
         trust_env=False,
         follow_redirects=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        limits=httpx.Limits(keepalive_expiry=_IDLE_SECONDS),
     )

@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from svckit.errors import SuiteError
+from svckit.errors import InvalidInput, SuiteError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -68,14 +68,17 @@ def install_problem_handlers(app: FastAPI) -> None:
     def validation_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
         problems = tuple(
-            {"loc": ".".join(str(part) for part in item["loc"]), "msg": str(item["msg"])}
+            {
+                "loc": ".".join(str(part) for part in item["loc"]),
+                "msg": str(item["msg"]).removeprefix("Value error, "),
+            }
             for item in error.errors()
         )
         # A body that is not JSON at all is "unparsable" (400), a wrong value is 422.
         unparsable = any(item["type"] == "json_invalid" for item in error.errors())
         first = problems[0]
         return problem_response(
-            SuiteError(
+            InvalidInput(
                 f"{first['loc']}: {first['msg']}",
                 code="invalid_request",
                 status=400 if unparsable else 422,

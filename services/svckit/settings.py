@@ -96,6 +96,8 @@ def _explain(
     ]
     first = problems[0]
     name = first["loc"].split(".")[0]
+    if not name:
+        return InvalidInput(f"settings: {first['msg']}", errors=tuple(problems))
     if name not in cls.model_fields:
         where = f"{config}: " if config else ""
         return InvalidInput(

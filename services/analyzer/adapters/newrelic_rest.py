@@ -15,7 +15,6 @@ import msgspec
 
 from analyzer.domain.model import NO_REQUESTS, ArmCounts
 from analyzer.ports import ArmReading
-from svckit.durations import format_duration
 from svckit.errors import Unavailable
 from svckit.timestamps import format_timestamp
 
@@ -56,7 +55,8 @@ class NewRelicRestSource:
         parameters = {
             "app": app,
             "hash": pod_hash,
-            "window": format_duration(window.end - window.start),
+            # Whole seconds, which is all that the window grammar of the interface knows.
+            "window": f"{round(window.end - window.start)}s",
             "at": format_timestamp(window.end),
         }
         try:

@@ -177,6 +177,7 @@ class _Bench:
             network=network,
             sink=self._sink,
             create_run=self._create_run,
+            on_split=observer.observe,
             on_step=step_started,
             on_news=self._alarm.ring,
             objection=self._programs.objection,
@@ -270,6 +271,7 @@ class _Bench:
         web = WebProvider(
             resolve=self._cluster.resolve, version=self._options.argo_version, warn=self.warn
         )
+        self._stack.push_async_callback(web.close)
         return {"web": web, "job": job}
 
     def _create_run(self, effect: CreateAnalysisRun, _spec: RolloutSpec) -> AnalysisController:

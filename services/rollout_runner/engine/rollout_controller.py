@@ -65,6 +65,7 @@ class RolloutController:
         network: Network,
         sink: EventSink,
         create_run: Callable[[CreateAnalysisRun, RolloutSpec], AnalysisController],
+        on_split: Callable[[], Awaitable[None]],
         on_step: Callable[[int], Awaitable[None]],
         on_news: Callable[[], None],
         objection: Callable[[], str],
@@ -78,6 +79,7 @@ class RolloutController:
             network: Services and ingress.
             sink: where the record goes.
             create_run: builds an AnalysisRun for the Rollout.
+            on_split: awaited before the traffic is split in another way.
             on_step: awaited when a step becomes current, before anything of it happens.
             on_news: called when an AnalysisRun has ended.
             objection: a sentence when a promotion must not happen, else "". It is asked when the
@@ -93,6 +95,7 @@ class RolloutController:
         self._network = network
         self._sink = sink
         self._create_run = create_run
+        self._on_split = on_split
         self._on_step = on_step
         self._on_news = on_news
         self._objection = objection
@@ -102,6 +105,7 @@ class RolloutController:
         self._terminated: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._split: dict[str, int] = {}
+        self._recorded_weight = 0
 
     def apply(self, spec: RolloutSpec) -> None:
         """Change the wanted spec, as `kubectl apply` would."""
@@ -127,8 +131,8 @@ class RolloutController:
             before, self.status = self.status, status
             for effect in effects:
                 await self._perform(effect)
-            await self._record_changes(before)
             await self._split_traffic()
+            await self._record_changes(before)
             if not changed and not effects:
                 return next_at(self.spec, self.status, self._observe(), self._clock.now())
         raise SuiteError(
@@ -199,9 +203,7 @@ class RolloutController:
                 await self._network.select(effect.service, effect.hash)
                 self._sink.write(ServiceSwitched(at=at, service=effect.service, hash=effect.hash))
             case SetWeight():
-                if effect.canary != self.weight:
-                    self.weight = effect.canary
-                    self._sink.write(WeightChanged(at=at, weight=effect.canary))
+                self.weight = effect.canary
             case CreateAnalysisRun():
                 run = self._create_run(effect, self.spec)
                 self._runs[effect.name] = run
@@ -231,8 +233,12 @@ class RolloutController:
             split[canary_hash] = split.get(canary_hash, 0) + self.weight
         split = {name: weight for name, weight in split.items() if name and weight}
         if split and split != self._split:
+            await self._on_split()
             self._split = split
             await self._network.split(split)
+        if self.weight != self._recorded_weight:
+            self._recorded_weight = self.weight
+            self._sink.write(WeightChanged(at=moment(self._clock.now()), weight=self.weight))
 
     async def _record_changes(self, before: RolloutStatus) -> None:
         """Write down what the new status says that the old one did not."""

@@ -36,10 +36,18 @@ class WebProvider:
         warn: Callable[[str], None],
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._resolve = resolve
         self._version = version
         self._warn = warn
-        self._transport = transport
+        # One per TLS setting for the whole run: connections are kept, as Argo keeps them.
+        self._clients = {
+            insecure: create_http_client(
+                transport=transport or _ClusterTransport(resolve, verify=not insecure)
+            )
+            for insecure in (False, True)
+        }
+        for client in self._clients.values():
+            client.follow_redirects = True
+            client.max_redirects = _MAX_REDIRECTS
 
     async def run(self, metric: Metric, measurement_name: str) -> Measurement:  # noqa: ARG002
         """Call the endpoint once; the measurement is complete when this returns."""
@@ -60,6 +68,11 @@ class WebProvider:
         self._warn_if_unevaluated(metric, reading)
         return Measurement(phase=reading.phase, value=reading.value, message=reading.message)
 
+    async def close(self) -> None:
+        """Close the connections."""
+        for client in self._clients.values():
+            await client.aclose()
+
     async def resume(self, metric: Metric, measurement: Measurement) -> Measurement:  # noqa: ARG002
         """Return the measurement: a web measurement is never in flight."""
         return measurement
@@ -78,20 +91,15 @@ class WebProvider:
     async def _exchange(self, request: WebRequest) -> tuple[int, bytes]:
         """Send the request, follow redirects as Go does, return status and body."""
         verb = request.method.capitalize()
-        transport = self._transport or _ClusterTransport(self._resolve, verify=not request.insecure)
+        client = self._clients[request.insecure]
         try:
-            async with (
-                asyncio.timeout(request.timeout_seconds),
-                create_http_client(timeout_seconds=request.timeout_seconds, transport=transport)
-                as client,
-            ):  # fmt: skip
-                client.follow_redirects = True
-                client.max_redirects = _MAX_REDIRECTS
+            async with asyncio.timeout(request.timeout_seconds):
                 response = await client.request(
                     request.method,
                     request.url,
                     headers=httpx.Headers({**_HEADERS, **dict(request.headers)}),
                     content=request.body or None,
+                    timeout=request.timeout_seconds,
                 )
                 return response.status_code, response.content
         except (TimeoutError, httpx.TimeoutException):
