@@ -27,7 +27,9 @@ from rollout_runner.argo.rollout.observation import AnalysisRunState, Observatio
 from rollout_runner.argo.rollout.operator import abort, promote, promote_full, retry, undo
 from rollout_runner.argo.rollout.pause import PauseCondition, PauseReason
 from rollout_runner.argo.rollout.reconcile import next_at, reconcile
+from rollout_runner.argo.rollout.references import References, reference_problems
 from rollout_runner.argo.rollout.status import RolloutPhase, RolloutStatus
+from rollout_runner.argo.rollout.validation import spec_problems, with_invalid_spec
 
 __all__ = [
     "AnalysisKind",
@@ -42,6 +44,7 @@ __all__ = [
     "PauseCondition",
     "PauseReason",
     "RecordEvent",
+    "References",
     "ReplicaSet",
     "RolloutAnalysis",
     "RolloutError",
@@ -60,6 +63,9 @@ __all__ = [
     "promote",
     "promote_full",
     "reconcile",
+    "reference_problems",
     "retry",
+    "spec_problems",
     "undo",
+    "with_invalid_spec",
 ]

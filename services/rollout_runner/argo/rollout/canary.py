@@ -100,13 +100,13 @@ def _stepped(ctx: PassContext) -> RolloutStatus:
     if ctx.aborted:
         if steps:
             index = steps if status.fully_promoted else 0
-        return persisted(ctx, replace(status, current_step_index=index))
+        return persisted(ctx, status.having(current_step_index=index))
     if step is not None and index is not None and _step_completed(ctx):
         index += 1
         status = replace(status, current_step_analysis_run=None)
         ctx.event("RolloutStepCompleted", f"Rollout step {index}/{steps} completed ({step.text})")
         ctx.pause.reasons_to_remove.add(PauseReason.CANARY_PAUSE_STEP)
-    return persisted(ctx, replace(status, current_step_index=index))
+    return persisted(ctx, status.having(current_step_index=index))
 
 
 def _step_completed(ctx: PassContext) -> bool:

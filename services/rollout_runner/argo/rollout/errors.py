@@ -30,3 +30,9 @@ class UnsupportedError(RolloutError):
         super().__init__(f"{field} is not supported: {reason}", hint=hint)
         self.field = field
         self.reason = reason
+
+
+def invalid_value(where: str, value: str | int, detail: str) -> str:
+    """Write a problem as Kubernetes does: text in quotes, numbers and booleans bare."""
+    shown = f'"{value}"' if isinstance(value, str) else str(value).lower()
+    return f"{where}: Invalid value: {shown}: {detail}"

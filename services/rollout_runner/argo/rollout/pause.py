@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -107,8 +107,7 @@ class PauseContext:
         Once no pause is left, `controller_pause` is dropped with the last of them.
         """
         if self.abort or self.is_aborted(before):
-            return replace(
-                after,
+            return after.having(
                 abort=True,
                 aborted_at=now if before.aborted_at is None else before.aborted_at,
                 pause_conditions=(),
@@ -128,10 +127,10 @@ class PauseContext:
                 ),
                 *(PauseCondition(reason=reason, start_time=now) for reason in dict.fromkeys(new)),
             )
-        return replace(
-            after,
+        paused = bool(conditions) and (added or before.controller_pause)
+        return after.having(
             abort=False,
             aborted_at=None,
             pause_conditions=conditions,
-            controller_pause=bool(conditions) and (added or before.controller_pause),
+            controller_pause=paused,
         )

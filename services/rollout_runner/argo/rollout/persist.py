@@ -5,7 +5,6 @@ Source: argo-rollouts, rollout/sync.go (calculateBaseStatus, persistRolloutStatu
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rollout_runner.argo.rollout.conditions import (
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 def base_status(ctx: PassContext) -> RolloutStatus:
     """Return the status with all that follows from the observation alone."""
     everything = ctx.observed.replica_sets.values()
-    return replace(
-        without_condition(ctx.status, INVALID_SPEC),
+    return without_condition(ctx.status, INVALID_SPEC).having(
         current_pod_hash=ctx.spec.pod_hash,
         current_step_hash=ctx.spec.canary.step_hash,
         replicas=sum(rs.current for rs in everything),
@@ -46,7 +44,7 @@ def persisted(ctx: PassContext, status: RolloutStatus) -> RolloutStatus:
     status = with_conditions(ctx, status)
     _record_pausing(ctx, status)
     phase, message = rollout_phase(ctx.spec, status)
-    return replace(status, phase=phase, message=message)
+    return status.having(phase=phase, message=message)
 
 
 def _record_pausing(ctx: PassContext, status: RolloutStatus) -> None:

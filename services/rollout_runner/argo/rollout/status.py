@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -91,6 +91,15 @@ class RolloutStatus:
     def fully_promoted(self) -> bool:
         """Whether the wanted pod template is the stable one."""
         return self.stable_rs == self.current_pod_hash
+
+    def having(self, **fields: Any) -> RolloutStatus:
+        """Return the status with these fields set: this very object if they are so already.
+
+        Most passes change next to nothing, and building a status is what a pass spends time on.
+        """
+        if all(getattr(self, name) == value for name, value in fields.items()):
+            return self
+        return replace(self, **fields)
 
     def pause_condition(self, reason: PauseReason) -> PauseCondition | None:
         """Return the pause with this reason, if it is in force."""

@@ -26,8 +26,11 @@ def reconcile_services(ctx: PassContext) -> None:
     """Point the stable Service at stable and the canary Service at the new ReplicaSet."""
     canary = ctx.spec.canary
     ctx.select(canary.stable_service, ctx.stable_rs, check_availability=True)
-    if ctx.aborted and canary.traffic_routing is None:
-        ctx.select(canary.canary_service, ctx.stable_rs, check_availability=True)
+    if ctx.aborted:
+        # Behind a router the way back is `reconcile_traffic`'s. Argo would point the Service at the
+        # canary here and back at stable there, in every pass until the canary's pods are gone.
+        if canary.traffic_routing is None:
+            ctx.select(canary.canary_service, ctx.stable_rs, check_availability=True)
     elif _returning_from(ctx) is None:
         ctx.select(canary.canary_service, ctx.new_rs, check_availability=True)
 
