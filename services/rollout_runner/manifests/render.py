@@ -43,19 +43,19 @@ def render(path: Path) -> str:
 
 def read_sources(path: Path) -> tuple[Source, ...]:
     """Return the texts at a path, each with its name; raises as `render` does."""
-    if path.is_file():
-        if path.name in _KUSTOMIZATIONS:
-            return (_kustomize(path.parent),)
-        return (_read(path),)
-    if not path.is_dir():
+    if not path.exists():
         raise NotFound(f"{path}: there is no such file or folder", hint=_neighbours(path))
+    if path.name in _KUSTOMIZATIONS:
+        return (_kustomize(path.parent),)
+    if not path.is_dir():  # a pipe will do, as in `gatelab run <(kubectl kustomize …)`
+        return (_read(path),)
     if any((path / name).is_file() for name in _KUSTOMIZATIONS):
         return (_kustomize(path),)
     files = sorted(each for each in path.iterdir() if each.suffix in _SUFFIXES and each.is_file())
     if not files:
         raise InvalidInput(
             f"{path}: the folder holds no manifest",
-            hint="give a kustomize overlay, or a file or folder of .yaml files",
+            hint=f"give a kustomize overlay, a file, or a folder of files; {_contents(path)}",
         )
     return tuple(_read(each) for each in files)
 
@@ -64,7 +64,8 @@ def _kustomize(folder: Path) -> Source:
     for program, verb in _RENDERERS:
         found = shutil.which(program)
         if found is not None:
-            return Source(name=str(folder), text=_run([found, verb, str(folder.resolve())], folder))
+            text = _run([found, verb, str(folder.resolve())], folder)
+            return Source(name=f"{folder} (rendered)", text=text)
     rendered = folder.resolve().parents[1] / "rendered" / f"{folder.resolve().name}.yaml"
     if rendered.is_file():
         return _read(rendered)
@@ -114,9 +115,13 @@ def _neighbours(path: Path) -> str:
     """Say what is there instead, for a typing mistake in the last part of the path."""
     if not path.parent.is_dir():
         return f"{path.parent} does not exist either"
+    return _contents(path.parent)
+
+
+def _contents(folder: Path) -> str:
     names = sorted(
         each.name
-        for each in path.parent.iterdir()
+        for each in folder.iterdir()
         if not each.name.startswith(".") and (each.is_dir() or each.suffix in _SUFFIXES)
     )
-    return f"{path.parent} holds: {', '.join(names) or 'no manifests'}"
+    return f"{folder} holds: {', '.join(names) or 'no manifests'}"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,9 +75,19 @@ class TestFiles:
         assert caught.value.hint.endswith("does not exist either")
 
     def test_folder_without_manifests(self, tmp_path: Path) -> None:
-        """An empty folder is an error, not an empty run."""
-        with pytest.raises(InvalidInput, match="holds no manifest"):
+        """A folder of overlays is an error that lists them, not an empty run."""
+        (tmp_path / "qa").mkdir()
+        with pytest.raises(InvalidInput, match="holds no manifest") as caught:
             render(tmp_path)
+        assert caught.value.hint.endswith("holds: qa")
+
+    def test_pipe_is_read(self, tmp_path: Path) -> None:
+        """What another program writes can be read without a file."""
+        os.mkfifo(tmp_path / "pipe")
+        writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=("a: 1\n",))
+        writer.start()
+        assert render(tmp_path / "pipe") == "a: 1\n"
+        writer.join()
 
     def test_file_that_is_not_text(self, tmp_path: Path) -> None:
         """Bytes that are no UTF-8 are refused with their position."""
@@ -105,7 +116,9 @@ class TestKustomize:
         """The first choice, kubectl, gets the folder's absolute path."""
         tool("kubectl", 'echo "$@"')
         tool("kustomize", "exit 1")
-        assert render(overlay) == f"kustomize {overlay}\n"
+        (source,) = read_sources(overlay)
+        assert source.text == f"kustomize {overlay}\n"
+        assert source.name == f"{overlay} (rendered)"
 
     def test_kustomize_renders_without_kubectl(self, tool: Tool, overlay: Path) -> None:
         """The program kustomize does as well."""
