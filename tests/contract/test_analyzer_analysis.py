@@ -96,7 +96,7 @@ async def test_both_arms_are_asked_over_the_same_window() -> None:
         assert dict(request.url.params) | {"hash": ""} == {
             "app": "voting01-vote-qa",
             "hash": "",
-            "window": "2m30s",
+            "window": "150s",
             "at": "2026-02-04T02:00:00Z",
         }
 

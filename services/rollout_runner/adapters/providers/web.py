@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 import httpx
 
 from rollout_runner.argo.types import ArgoVersion, Measurement, Phase
-from rollout_runner.argo.web import WebProviderError, WebReading, WebRequest, build_request, measure
+from rollout_runner.argo.web import (
+    MAX_REDIRECTS,
+    OAuth2,
+    WebProviderError,
+    WebReading,
+    WebRequest,
+    build_request,
+    measure,
+)
 from svckit.httpclient import create_http_client
 
 if TYPE_CHECKING:
@@ -20,9 +28,6 @@ if TYPE_CHECKING:
 
     from rollout_runner.adapters.cluster_network import Address
     from rollout_runner.argo.analysis.metric import Metric
-
-_MAX_REDIRECTS = 10
-_HEADERS = {"User-Agent": "Go-http-client/1.1", "Accept-Encoding": "gzip"}
 
 
 class WebProvider:
@@ -47,7 +52,7 @@ class WebProvider:
         }
         for client in self._clients.values():
             client.follow_redirects = True
-            client.max_redirects = _MAX_REDIRECTS
+            client.max_redirects = MAX_REDIRECTS
 
     async def run(self, metric: Metric, measurement_name: str) -> Measurement:  # noqa: ARG002
         """Call the endpoint once; the measurement is complete when this returns."""
@@ -94,10 +99,13 @@ class WebProvider:
         client = self._clients[request.insecure]
         try:
             async with asyncio.timeout(request.timeout_seconds):
+                headers = httpx.Headers(request.headers)
+                if request.oauth2 is not None:
+                    headers["Authorization"] = await _bearer(client, request.oauth2)
                 response = await client.request(
                     request.method,
                     request.url,
-                    headers=httpx.Headers({**_HEADERS, **dict(request.headers)}),
+                    headers=headers,
                     content=request.body or None,
                     timeout=request.timeout_seconds,
                 )
@@ -109,7 +117,7 @@ class WebProvider:
             ) from None
         except httpx.TooManyRedirects:
             raise _ExchangeError(
-                f'{verb} "{request.url}": stopped after {_MAX_REDIRECTS} redirects'
+                f'{verb} "{request.url}": stopped after {MAX_REDIRECTS} redirects'
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             cause = str(error) or type(error).__name__
@@ -118,6 +126,25 @@ class WebProvider:
 
 class _ExchangeError(Exception):
     """The call ended without an answer."""
+
+
+async def _bearer(client: httpx.AsyncClient, oauth2: OAuth2) -> str:
+    """Fetch a token by client credentials: Basic first, then in the form, as Go's oauth2 does."""
+    form = {"grant_type": "client_credentials"}
+    if oauth2.scopes:
+        form["scope"] = " ".join(oauth2.scopes)
+    credentials = (oauth2.client_id, oauth2.client_secret)
+    response = await client.post(oauth2.token_url, data=form, auth=credentials)
+    if not response.is_success:
+        form |= {"client_id": oauth2.client_id, "client_secret": oauth2.client_secret}
+        response = await client.post(oauth2.token_url, data=form)
+    try:
+        token = response.raise_for_status().json()["access_token"]
+    except (httpx.HTTPStatusError, ValueError, KeyError, TypeError):
+        raise _ExchangeError(
+            f"oauth2: cannot fetch token: {response.status_code} {response.reason_phrase}"
+        ) from None
+    return f"Bearer {token}"
 
 
 class _ClusterTransport(httpx.AsyncHTTPTransport):
