@@ -101,6 +101,7 @@ class World:
     services: dict[str, str] = field(default_factory=dict)
     effects: list[tuple[float, Effect]] = field(default_factory=list)
     statuses: list[tuple[float, RolloutStatus]] = field(default_factory=list)
+    passes: list[tuple[Effect, ...]] = field(default_factory=list)
     created: list[CreateAnalysisRun] = field(default_factory=list)
     stuck_pods: set[str] = field(default_factory=set)
     _ready_at: dict[str, float] = field(default_factory=dict)
@@ -125,6 +126,7 @@ class World:
         assert str(world.status.phase) == "Healthy"
         world.effects.clear()
         world.statuses.clear()
+        world.passes.clear()
         return world
 
     @property
@@ -162,6 +164,7 @@ class World:
             for effect in effects:
                 self._perform(effect)
             self.status = after
+            self.passes.append(effects)
             completed = [
                 effect
                 for effect in effects

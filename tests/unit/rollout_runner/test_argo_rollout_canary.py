@@ -202,6 +202,14 @@ class TestAbort:
         assert world.when(ScaleReplicaSet(hash="new", replicas=0)) == pytest.approx(450, abs=1e-3)
         assert all(effect.hash == "new" for effect in world.of(ScaleReplicaSet))
 
+    def test_keeps_the_canary_for_the_whole_delay(self, world: World) -> None:
+        """A look at the canary in between does not take its pods away early."""
+        world.advance(445)
+        world.settle()
+        assert world.replica_sets["new"].replicas == 1
+        world.advance(6)
+        assert world.replica_sets["new"].replicas == 0
+
     def test_a_delay_of_zero_keeps_only_a_fixed_canary_scale(self) -> None:
         """`abortScaleDownDelaySeconds: 0` keeps the pods of a setCanaryScale at step 0."""
         scaled = ({"setCanaryScale": {"replicas": 2}}, *QA_STEPS)

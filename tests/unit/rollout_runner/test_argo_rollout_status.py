@@ -9,7 +9,12 @@ import pytest
 
 from rollout_runner.argo.rollout import RolloutError, RolloutStatus, next_at, undo
 from rollout_runner.argo.rollout.model import ReplicaProgressThreshold
-from rollout_runner.argo.rollout.pause import PauseCondition, PauseContext, PauseReason
+from rollout_runner.argo.rollout.pause import (
+    PauseCondition,
+    PauseContext,
+    PauseReason,
+    pause_step_completed,
+)
 from rollout_runner.argo.rollout.replicas import progress_threshold_met
 from rollout_runner.argo.types import Phase
 from unit.rollout_runner.argo_rollout_world import START, World, rollout_spec
@@ -116,6 +121,14 @@ class TestNextAt:
         world.deploy("new")
         due = next_at(world.spec, world.status, world.observed, world.now)
         assert due == math.nextafter(world.now + 600, math.inf)
+
+
+def test_a_pause_is_not_over_at_its_very_end(world: World) -> None:
+    """Its time must have passed strictly."""
+    pause = world.spec.canary.steps[1].pause
+    assert pause is not None
+    assert not pause_step_completed(world.status, pause, START + 120)
+    assert pause_step_completed(world.status, pause, math.nextafter(START + 120, math.inf))
 
 
 class TestPauseContext:

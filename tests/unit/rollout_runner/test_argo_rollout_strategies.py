@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -50,6 +51,9 @@ class TestFirstDeploy:
     def test_waits_for_all_pods_before_taking_a_service_over(self) -> None:
         """A Service that was in use before is pointed at the pods when all are available."""
         world = World(spec=rollout_spec("first"), startup=20)
+        world.settle()
+        first = world.replica_sets["first"]
+        world.replica_sets["first"] = replace(first, available=1)
         world.settle()
         assert not world.of(SetServiceSelector)
         assert world.status.message == "updated replicas are still becoming available"
@@ -109,6 +113,18 @@ class TestWithoutRouter:
             assert sum(rs.available for rs in pods) >= 8
             assert sum(rs.current for rs in pods) <= 13
         assert self.sizes(world) == (5, 5)
+
+    def test_waits_for_an_earlier_scale_down(self, world: World) -> None:
+        """While pods of an old version are still going, no more of them are taken."""
+        world.deploy("between")
+        world.deploy("new", settle=False)
+        between = replace(world.replica_sets["between"], replicas=1, current=3, available=3)
+        world.replica_sets["between"] = between
+        world.settle()
+        assert world.replica_sets["between"].replicas == 1
+        world.replica_sets["between"] = replace(between, current=1, available=1)
+        world.settle()
+        assert world.replica_sets["between"].replicas == 0
 
     def test_waits_for_old_pods_of_a_version_between(self, world: World) -> None:
         """A version that was replaced in mid-update is gone before the first step completes."""
@@ -172,6 +188,30 @@ class TestBackgroundAnalysis:
         world.deploy("new")
         world.advance(61)
         assert world.status.message.endswith("Background analysis phase error/failed: behind")
+
+    def test_failure_in_the_last_moment_aborts(self) -> None:
+        """If it fails as the last pods become available, the update is not promoted."""
+        spec = rollout_spec(steps=({"setWeight": 50},), analysis=APM)
+        world = World.with_stable(spec=spec, startup=40, run_seconds=80)
+        world.outcomes[self.NAME] = (Phase.FAILED, "late")
+        world.deploy("new")
+        world.advance(79)
+        assert world.status.current_step_index == 1
+        world.advance(1)
+        assert world.replica_sets["new"].available == 2
+        assert (world.status.stable_rs, str(world.status.phase)) == ("old", "Degraded")
+
+    def test_inconclusive_stops_scaling_in_the_same_pass(self) -> None:
+        """From the pass that sees it on, not even lost canary pods are replaced."""
+        world = self.paced()
+        world.deploy("new")
+        world.effects.clear()
+        world.runs[self.NAME] = replace(world.runs[self.NAME], phase=Phase.INCONCLUSIVE)
+        canary = world.replica_sets["new"]
+        world.replica_sets["new"] = replace(canary, replicas=0, current=0, ready=0, available=0)
+        world.settle()
+        assert world.status.pause_conditions
+        assert not world.of(ScaleReplicaSet)
 
     def test_is_terminated_at_the_promotion(self) -> None:
         """It does not hold the promotion up and ends with it."""
@@ -287,6 +327,33 @@ class TestPods:
         world.advance(2)
         assert world.status.stable_rs == "new"
 
+    def test_slow_pods_that_come_are_progress(self) -> None:
+        """The deadline counts from the last progress, not from the start of the update."""
+        spec = rollout_spec(steps=({"setWeight": 50}, {"setWeight": 100}))
+        world = World.with_stable(spec=spec, startup=400)
+        world.deploy("new")
+        world.advance(1000)
+        assert world.status.stable_rs == "new"
+        assert not [s for _, s in world.statuses if s.message.startswith("ProgressDeadline")]
+
+    def test_progress_in_the_last_moment_is_in_time(self) -> None:
+        """Pods that come as the deadline passes save the update from progressDeadlineAbort."""
+        world = World.with_stable(spec=rollout_spec(spec={"progressDeadlineAbort": True}))
+        world.startup = math.nextafter(world.now + 600, math.inf) - world.now
+        world.deploy("new")
+        world.advance(601)
+        assert (world.status.abort, world.weight) == (False, 20)
+
+    def test_canary_without_pods_gets_no_weight(self) -> None:
+        """When the canary loses its last pod in a pause, all traffic goes to stable."""
+        world = World.with_stable()
+        world.deploy("new")
+        world.run_until_step(4)
+        canary = world.replica_sets["new"]
+        world.replica_sets["new"] = replace(canary, ready=0, available=0)
+        world.settle()
+        assert world.weight == 0
+
     def test_no_stable_pods_means_no_new_weight(self) -> None:
         """Weight is not changed while stable could not carry its share."""
         world = World.with_stable()
@@ -368,6 +435,14 @@ class TestDynamicStableScale:
         sizes = {name: rs.replicas for name, rs in world.replica_sets.items()}
         assert sizes == {"new": 8, "old": 2}
 
+    def test_shrinks_stable_one_pass_after_the_weight(self) -> None:
+        """Stable gives up pods only in a pass after the one that took its traffic."""
+        for effects in self.world().passes:
+            if any(isinstance(effect, SetWeight) for effect in effects):
+                assert not [
+                    e for e in effects if isinstance(e, ScaleReplicaSet) and e.hash == "old"
+                ]
+
     @pytest.mark.parametrize(
         "canary",
         [pytest.param({}, id="default"), pytest.param({"abortScaleDownDelaySeconds": 5}, id="5s")],
@@ -381,6 +456,7 @@ class TestDynamicStableScale:
         for _ in range(120):
             world.advance(1)
             assert world.replica_sets["old"].available >= (100 - world.weight) * 10 // 100
+            assert world.replica_sets["new"].available >= world.weight * 10 // 100
         sizes = {name: rs.replicas for name, rs in world.replica_sets.items()}
         assert (world.weight, sizes) == (0, {"new": 0, "old": 10})
 

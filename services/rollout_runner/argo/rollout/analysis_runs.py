@@ -86,13 +86,15 @@ def _background_run(ctx: PassContext) -> AnalysisRunRef | None:
 
 
 def _needs_new_run(current: AnalysisRunRef, status: RolloutStatus) -> bool:
-    """Tell whether a run must be repeated: resumed after an inconclusive one, or a retry."""
-    resumed = status.controller_pause and (
-        status.pause_condition(PauseReason.CANARY_PAUSE_STEP) is None
+    """Tell whether a run must be repeated, because a person resumed after an inconclusive one.
+
+    A retry needs no rule: the abort has cleared the current runs.
+    """
+    return (
+        current.phase is Phase.INCONCLUSIVE
+        and status.controller_pause
+        and status.pause_condition(PauseReason.CANARY_PAUSE_STEP) is None
     )
-    if resumed:
-        return current.phase is Phase.INCONCLUSIVE
-    return status.aborted_at is not None
 
 
 def _judge(ctx: PassContext, what: str, run: AnalysisRunRef) -> None:
