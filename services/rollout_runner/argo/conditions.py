@@ -37,23 +37,19 @@ def assess(
         The phase, and for Error the message that Argo records.
     """
     dialect = dialect_of(version)
-    outcomes: dict[str, bool] = {}
-    for name, text in (
-        ("successCondition", success_condition),
-        ("failureCondition", failure_condition),
-    ):
-        if not text:
-            continue
-        try:
-            outcomes[name] = evaluate(text, value, dialect=dialect, now=now)
-        except ConditionError as error:
-            return Phase.ERROR, _message(name, text, value, error, version)
-    if not outcomes:
-        return Phase.SUCCESSFUL, ""
-    failed = outcomes.get("failureCondition", not outcomes.get("successCondition", False))
-    if failed:
+    name, text = "successCondition", success_condition
+    success = failure = None
+    try:
+        if text:
+            success = evaluate(text, value, dialect=dialect, now=now)
+        name, text = "failureCondition", failure_condition
+        if text:
+            failure = evaluate(text, value, dialect=dialect, now=now)
+    except ConditionError as error:
+        return Phase.ERROR, _message(name, text, value, error, version)
+    if failure or (failure is None and success is False):
         return Phase.FAILED, ""
-    return (Phase.SUCCESSFUL if outcomes.get("successCondition", True) else Phase.INCONCLUSIVE), ""
+    return (Phase.INCONCLUSIVE if success is False else Phase.SUCCESSFUL), ""
 
 
 def dialect_of(version: ArgoVersion) -> Dialect:

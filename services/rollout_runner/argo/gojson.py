@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from rollout_runner.argo.gofloat import plain_float, scientific_float
@@ -87,28 +87,40 @@ def encode(value: Any, *, indent: int = 0) -> str:
     Raises:
         GoJsonError: NaN, an infinity or a value of another type is inside.
     """
-    return "".join(_encoded(value, indent, 1))
+    return _encoded(value, indent, 1)
 
 
-def _encoded(value: Any, indent: int, depth: int) -> Iterator[str]:
+def _encoded(value: Any, indent: int, depth: int) -> str:
+    scalar = _scalar(value)
+    if scalar is not None:
+        return scalar
+    if isinstance(value, Mapping):
+        colon = ": " if indent else ":"
+        entries = [
+            f"{_string(key)}{colon}{_encoded(value[key], indent, depth + 1)}"
+            for key in _keys(value)
+        ]
+        return f"{{{_laid_out(entries, indent, depth)}}}"
+    if isinstance(value, Sequence):
+        items = [_encoded(item, indent, depth + 1) for item in value]
+        return f"[{_laid_out(items, indent, depth)}]"
+    raise GoJsonError(f"json: unsupported type: {type(value).__name__}")
+
+
+def _scalar(value: Any) -> str | None:
     match value:
-        case None:
-            yield "null"
-        case bool():
-            yield "true" if value else "false"
         case str():
-            yield _string(value)
+            return _string(value)
         case float():
-            yield _float(value)
+            return _float(value)
+        case bool():
+            return "true" if value else "false"
         case int():
-            yield str(int(value))
-        case Mapping():
-            entries = [(f"{_string(key)}:{' ' * bool(indent)}", value[key]) for key in _keys(value)]
-            yield from _block("{", entries, "}", indent, depth)
-        case Sequence():
-            yield from _block("[", [("", item) for item in value], "]", indent, depth)
+            return str(int(value))
+        case None:
+            return "null"
         case _:
-            raise GoJsonError(f"json: unsupported type: {type(value).__name__}")
+            return None
 
 
 def _keys(mapping: Mapping[Any, Any]) -> list[str]:
@@ -117,20 +129,17 @@ def _keys(mapping: Mapping[Any, Any]) -> list[str]:
     return sorted(mapping)
 
 
-def _block(
-    opening: str, entries: Sequence[tuple[str, Any]], closing: str, indent: int, depth: int
-) -> Iterator[str]:
-    inner = "\n" + " " * indent * depth if indent else ""
-    yield opening
-    for position, (label, item) in enumerate(entries):
-        yield f"{',' * bool(position)}{inner}{label}"
-        yield from _encoded(item, indent, depth + 1)
-    if indent and entries:
-        yield "\n" + " " * indent * (depth - 1)
-    yield closing
+def _laid_out(parts: Sequence[str], indent: int, depth: int) -> str:
+    """Join the parts of an object or list, each on a line of its own if there is an indent."""
+    if not indent or not parts:
+        return ",".join(parts)
+    margin = "\n" + " " * indent * depth
+    return f"{margin}{f',{margin}'.join(parts)}\n{' ' * indent * (depth - 1)}"
 
 
 def _string(text: str) -> str:
+    if _UNSAFE.search(text) is None:
+        return f'"{text}"'
     return f'"{_UNSAFE.sub(_escape, text)}"'
 
 

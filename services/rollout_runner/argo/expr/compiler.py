@@ -1,7 +1,7 @@
 """From a checked tree to a function: each node becomes a closure over its parts.
 
-A simulation evaluates the same condition millions of times; closures cost about a third of walking
-the tree again.
+A simulation evaluates the same condition millions of times, so all choices that do not depend on
+the result are made here.
 """
 
 from __future__ import annotations
@@ -10,36 +10,28 @@ from collections.abc import Callable
 from typing import Any
 
 from rollout_runner.argo.expr import nodes
-from rollout_runner.argo.expr.access import contains, cut, fetch, length_in_bytes
+from rollout_runner.argo.expr.access import cut, fetch, length_in_bytes
 from rollout_runner.argo.expr.dialect import Dialect
 from rollout_runner.argo.expr.environment import ARGO_FUNCTIONS, ArgoFunction
 from rollout_runner.argo.expr.errors import ConditionError
+from rollout_runner.argo.expr.folding import as_float_literals
 from rollout_runner.argo.expr.frame import MEMORY_BUDGET, Frame, Scope
 from rollout_runner.argo.expr.functions import FUNCTIONS
 from rollout_runner.argo.expr.functions.times import call_method, method_of
 from rollout_runner.argo.expr.gotypes import FLOAT, UNKNOWN, GoType, Kind, type_of
 from rollout_runner.argo.expr.loops import LOOPS
-from rollout_runner.argo.expr.operators import (
-    EQUALITY,
-    add,
-    contains_key,
-    divide,
-    equal_ints,
-    exponent,
-    greater,
-    greater_or_equal,
-    in_ints,
-    less,
-    less_or_equal,
-    modulo,
-    multiply,
-    negate,
-    subtract,
+from rollout_runner.argo.expr.operations import (
+    ARITHMETIC,
+    SHORT_CIRCUIT,
+    TEXT,
+    Operation,
+    equality,
+    matching,
+    membership,
 )
-from rollout_runner.argo.expr.regex import compile_regex
+from rollout_runner.argo.expr.operators import negate
 from rollout_runner.argo.expr.residue import hide_left, leaves_residue, refuse_hidden_values
 from rollout_runner.argo.expr.values import (
-    conversion_panic,
     is_nil,
     need_bool,
     need_string,
@@ -48,24 +40,6 @@ from rollout_runner.argo.expr.values import (
 )
 
 Evaluator = Callable[[Frame], Any]
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
-    "<": less,
-    ">": greater,
-    "<=": less_or_equal,
-    ">=": greater_or_equal,
-    "+": add,
-    "-": subtract,
-    "*": multiply,
-    "/": divide,
-    "%": modulo,
-    "**": exponent,
-    "^": exponent,
-}
-_TEXT: dict[str, Callable[[str, str], bool]] = {
-    "contains": lambda text, part: part in text,
-    "startsWith": str.startswith,
-    "endsWith": str.endswith,
-}
 
 
 class _Broken(Exception):  # noqa: N818 - a jump, not an error
@@ -82,7 +56,6 @@ class Compiler:
         self._types = types
         self._slots: dict[str, int] = {}
         self._functions = FUNCTIONS[dialect]
-        self._equal = EQUALITY[dialect]
         self._makers: dict[type[nodes.Node], Callable[..., Evaluator]] = {
             nodes.Nil: lambda _: lambda _frame: None,
             nodes.Literal: self._constant,
@@ -132,7 +105,7 @@ class Compiler:
 
     def _binary(self, node: nodes.Binary) -> Evaluator:
         left, right = self.compile(node.left), self.compile(node.right)
-        short_circuit = _SHORT_CIRCUIT.get(node.operator)
+        short_circuit = SHORT_CIRCUIT.get(node.operator)
         if short_circuit is not None:
             return short_circuit(left, right)
         if node.operator == "..":
@@ -142,31 +115,16 @@ class Compiler:
             return hide_left(left, right, operation)
         return lambda frame: operation(left(frame), right(frame))
 
-    def _operation(self, node: nodes.Binary) -> Callable[[Any, Any], Any]:
-        same = self._equal
-        match node.operator:
-            case "==" | "!=":
-                ints = self._kind(node.left) is self._kind(node.right) is Kind.INT
-                if ints and (self.modern or node.operator == "=="):
-                    same = equal_ints
-                return same if node.operator == "==" else lambda x, y: not same(x, y)
-            case "in":
-                return self._contains(node.right)
-            case "matches":
-                return self._matches(constant=isinstance(node.right, nodes.Literal))
-            case "contains" | "startsWith" | "endsWith":
-                return self._text(_TEXT[node.operator])
-            case operator:
-                return _ARITHMETIC[operator]
-
-    def _contains(self, haystack: nodes.Node) -> Callable[[Any, Any], bool]:
-        dialect = self.dialect
-        members = haystack.value if isinstance(haystack, nodes.Constant) else None
-        if isinstance(members, dict):
-            return lambda key, _: contains_key(members, key)
-        if isinstance(members, frozenset):
-            return lambda key, _: in_ints(members, key)
-        return lambda item, items: contains(item, items, dialect)
+    def _operation(self, node: nodes.Binary) -> Operation:
+        if node.operator in {"==", "!="}:
+            ints = self._kind(node.left) is self._kind(node.right) is Kind.INT
+            return equality(node.operator, self.dialect, ints=ints)
+        if node.operator == "in":
+            members = node.right.value if isinstance(node.right, nodes.Constant) else None
+            return membership(members, self.dialect)
+        if node.operator == "matches":
+            return matching(self.dialect, constant=isinstance(node.right, nodes.Literal))
+        return TEXT[self.dialect].get(node.operator) or ARITHMETIC[node.operator]
 
     def _kind(self, node: nodes.Node) -> Kind:
         if isinstance(node, nodes.Literal):
@@ -183,30 +141,6 @@ class Compiler:
             if counted or size > MEMORY_BUDGET:
                 frame.grow(size)
             return range(start, stop)
-
-        return run
-
-    def _text(self, operation: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
-        lenient = self.modern  # nil matches nothing there; it is an error in the older library
-
-        def run(text: Any, part: Any) -> bool:
-            if lenient and (is_nil(text) or is_nil(part)):
-                return False
-            return operation(need_string(text), need_string(part))
-
-        return run
-
-    def _matches(self, *, constant: bool) -> Callable[[Any, Any], bool]:
-        lenient = self.modern
-        wanted = "[]uint8" if lenient else "string"
-
-        def run(text: Any, pattern: Any) -> bool:
-            if lenient and (is_nil(text) or is_nil(pattern)):
-                return False
-            compiled = compile_regex(pattern if constant else need_string(pattern))
-            if type(text) is not str:
-                raise conversion_panic(text, wanted)
-            return compiled.search(text) is not None
 
         return run
 
@@ -264,7 +198,7 @@ class Compiler:
         if isinstance(callee, nodes.Identifier) and callee.name in ARGO_FUNCTIONS:
             function = ARGO_FUNCTIONS[callee.name]
             if function.type.params[0] is FLOAT:
-                arguments = tuple(map(_as_float_literals, arguments))
+                arguments = tuple(map(as_float_literals, arguments))
             return self._argo_call(function, [self.compile(part) for part in arguments])
         values = [self.compile(argument) for argument in arguments]
         if isinstance(callee, nodes.Member) and isinstance(callee.key, nodes.Literal):
@@ -366,31 +300,6 @@ class Compiler:
         return run
 
 
-def _and(left: Evaluator, right: Evaluator) -> Evaluator:
-    return lambda frame: right(frame) if need_bool(left(frame)) else False
-
-
-def _or(left: Evaluator, right: Evaluator) -> Evaluator:
-    return lambda frame: True if need_bool(left(frame)) else right(frame)
-
-
-def _coalesce(left: Evaluator, right: Evaluator) -> Evaluator:
-    def run(frame: Frame) -> Any:
-        value = left(frame)
-        return right(frame) if is_nil(value) else value
-
-    return run
-
-
-_SHORT_CIRCUIT: dict[str, Callable[[Evaluator, Evaluator], Evaluator]] = {
-    "and": _and,
-    "&&": _and,
-    "or": _or,
-    "||": _or,
-    "??": _coalesce,
-}
-
-
 def _scope(frame: Frame) -> Scope:
     scope = frame.scope
     if scope is None:
@@ -400,16 +309,3 @@ def _scope(frame: Frame) -> Scope:
 
 def _item(frame: Frame) -> Any:
     return _scope(frame).item()
-
-
-def _as_float_literals(node: nodes.Node) -> nodes.Node:
-    """Make the integer literals of a float argument floats, as the library does."""
-    match node:
-        case nodes.Literal(value=int() as value) if not isinstance(value, bool):
-            return nodes.Literal(float(value))
-        case nodes.Unary(operator=operator, operand=operand):
-            return nodes.Unary(operator, _as_float_literals(operand))
-        case nodes.Binary(operator="+" | "-" | "*" as operator, left=left, right=right):
-            return nodes.Binary(operator, _as_float_literals(left), _as_float_literals(right))
-        case _:
-            return node

@@ -117,3 +117,16 @@ def _fold_binary(operator: str, left: Any, right: Any) -> nodes.Node | None:
     if both_texts or (_is_number(left) and _is_number(right)):
         return nodes.Literal(_ARITHMETIC[operator](left, right))
     return None
+
+
+def as_float_literals(node: nodes.Node) -> nodes.Node:
+    """Make the integer literals of a float argument floats, as the library does."""
+    match node:
+        case nodes.Literal(value=int() as value) if not isinstance(value, bool):
+            return nodes.Literal(float(value))
+        case nodes.Unary(operator=operator, operand=operand):
+            return nodes.Unary(operator, as_float_literals(operand))
+        case nodes.Binary(operator="+" | "-" | "*" as operator, left=left, right=right):
+            return nodes.Binary(operator, as_float_literals(left), as_float_literals(right))
+        case _:
+            return node

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from rollout_runner.argo.expr.dialect import Dialect
-from rollout_runner.argo.expr.functions import aggregates, arithmetic, lists, text, times
+from rollout_runner.argo.expr.functions import (
+    aggregates,
+    arithmetic,
+    lists,
+    lists_v1_15,
+    text,
+    times,
+)
 from rollout_runner.argo.expr.functions.spec import Function
 
 
@@ -17,7 +24,7 @@ FUNCTIONS: dict[Dialect, dict[str, Function]] = {
         arithmetic.FUNCTIONS,
         arithmetic.FUNCTIONS_V1_15,
         aggregates.FUNCTIONS_V1_15,
-        lists.FUNCTIONS_V1_15,
+        lists_v1_15.FUNCTIONS,
         times.FUNCTIONS,
     ),
     Dialect.V1_17: _table(

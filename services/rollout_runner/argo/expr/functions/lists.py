@@ -14,7 +14,6 @@ from rollout_runner.argo.expr.functions.spec import (
     Run,
     expect_count,
     one_argument,
-    shown_value,
 )
 from rollout_runner.argo.expr.functions.spec import shown as shown_type
 from rollout_runner.argo.expr.gotext import format_value
@@ -50,8 +49,8 @@ if TYPE_CHECKING:
 
     from rollout_runner.argo.expr.frame import Frame
 
-_LISTS = frozenset({Kind.INTERFACE, Kind.SLICE})
-_SIZED = _LISTS | {Kind.MAP, Kind.STRING}
+LISTS = frozenset({Kind.INTERFACE, Kind.SLICE})
+_SIZED = LISTS | {Kind.MAP, Kind.STRING}
 _MAPS = frozenset({Kind.INTERFACE, Kind.MAP})
 _COUNTS = frozenset({Kind.INTERFACE, Kind.INT, Kind.INT64})
 
@@ -70,7 +69,8 @@ def _length(dialect: Dialect) -> Run:
     return run
 
 
-def _need_list(verb: str, value: Any) -> Any:
+def need_list(verb: str, value: Any) -> Any:
+    """Refuse what is no list."""
     if type(value) not in SLICES:
         raise ConditionError(f"cannot {verb} {kind_name(value)}")
     return value
@@ -114,16 +114,9 @@ def _get(_frame: Frame, args: Sequence[Any]) -> Any:
     return None
 
 
-def _get_v1_15(_frame: Frame, args: Sequence[Any]) -> Any:
-    try:
-        return fetch(args[0], args[1], Dialect.V1_15)
-    except ConditionError:
-        return None
-
-
 def _check_take(args: Sequence[GoType]) -> GoType:
     expect_count(args, 2)
-    if args[0].kind not in _LISTS:
+    if args[0].kind not in LISTS:
         raise ConditionError(f"cannot take from {shown_type(args[0])}")
     if args[1].kind not in _COUNTS:
         raise ConditionError(f"cannot take {shown_type(args[1])} elements")
@@ -177,14 +170,14 @@ def _from_pairs(_frame: Frame, args: Sequence[Any]) -> AnyMap:
 
 
 def _reverse(frame: Frame, args: Sequence[Any]) -> list[Any]:
-    items = _need_list("reverse", args[0])
+    items = need_list("reverse", args[0])
     frame.grow(len(items))
     return list(items[::-1])
 
 
 def _unique(_frame: Frame, args: Sequence[Any]) -> list[Any]:
     kept: list[Any] = []
-    for item in _need_list("uniq", args[0]):
+    for item in need_list("uniq", args[0]):
         if not any(equal(item, other) for other in kept):
             kept.append(item)
     return kept
@@ -194,19 +187,19 @@ def _check_concat(args: Sequence[GoType]) -> GoType:
     if not args:
         raise ConditionError("invalid number of arguments (expected at least 1, got 0)")
     for arg in args:
-        if arg.kind not in _LISTS:
+        if arg.kind not in LISTS:
             raise ConditionError(f"cannot concat {shown_type(arg)}")
     return LIST
 
 
 def _concat(frame: Frame, args: Sequence[Any]) -> list[Any]:
-    joined = [item for items in args for item in _need_list("concat", items)]
+    joined = [item for items in args for item in need_list("concat", items)]
     frame.grow(len(joined))
     return joined or NilSlice()
 
 
 def _flatten(frame: Frame, args: Sequence[Any]) -> list[Any]:
-    flat = list(_leaves(_need_list("flatten", args[0])))
+    flat = list(_leaves(need_list("flatten", args[0])))
     frame.grow(len(flat))
     return flat
 
@@ -250,15 +243,16 @@ def _sort(frame: Frame, args: Sequence[Any]) -> list[Any]:
 
 
 def _check_lists(refusal: str, returns: GoType = LIST) -> Check:
-    return one_argument(refusal, _LISTS, returns)
+    return one_argument(refusal, LISTS, returns)
 
 
-def _length_function(dialect: Dialect) -> Function:
+def length_function(dialect: Dialect) -> Function:
+    """Define `len`."""
     check = one_argument("invalid argument for len (type {})", _SIZED, INT)
     return Function(name="len", run=_length(dialect), check=check)
 
 
-_COMMON = (
+COMMON = (
     _end("first", 0),
     _end("last", -1),
     Function(name="take", run=_take, check=_check_take),
@@ -279,8 +273,8 @@ _COMMON = (
 )
 
 FUNCTIONS = (
-    *_COMMON,
-    _length_function(Dialect.V1_17),
+    *COMMON,
+    length_function(Dialect.V1_17),
     Function(name="get", run=_get),
     Function(name="reverse", run=_reverse, check=_check_lists("cannot reverse {}")),
     Function(name="uniq", run=_unique, check=_check_lists("cannot uniq {}")),
@@ -303,69 +297,4 @@ FUNCTIONS = (
             )
         ),
     ),
-)
-
-
-def _check_sort_v1_15(least: int) -> Check:
-    def check(args: Sequence[GoType]) -> GoType:
-        if len(args) not in {least, least + 1}:
-            raise ConditionError(
-                f"invalid number of arguments (expected {least} or {least + 1}, got {len(args)})"
-            )
-        if args[0].kind not in _LISTS:
-            raise ConditionError(f"cannot sort {shown_type(args[0])}")
-        for arg in args[1:]:
-            if arg.kind not in {Kind.STRING, Kind.INTERFACE}:
-                raise ConditionError(
-                    f"invalid argument for sort (expected string, got {shown_type(args[1])})"
-                )
-        return LIST
-
-    return check
-
-
-def _sort_v1_15(_frame: Frame, args: Sequence[Any]) -> list[Any]:
-    items = _need_list("sort", args[0])
-    return _ordered_v1_15(items, [_sort_key(item, "") for item in items], args[1:])
-
-
-def _sort_key(item: Any, name: str) -> Any:
-    """Return what an element is ordered by: of a map, the value of a key that it must have."""
-    key = lookup(item, name) if type(item) in MAPS else item
-    if key is None:
-        raise ConditionError("cannot deref <invalid reflect.Value>")
-    return key
-
-
-def _sort_by_v1_15(_frame: Frame, args: Sequence[Any]) -> list[Any]:
-    items = _need_list("sort", args[0])
-    if type(args[1]) is not str:
-        raise ConditionError(
-            f"invalid argument for sort (expected string, got {shown_value(args[1])})"
-        )
-    values = [_sort_key(item, args[1]) for item in items]
-    return _ordered_v1_15(items, values, args[2:])
-
-
-def _ordered_v1_15(items: Any, values: Sequence[Any], order: Sequence[Any]) -> list[Any]:
-    descending = False
-    if order:
-        if order[0] not in ("asc", "desc"):
-            raise ConditionError('invalid argument for sort (expected "asc" or "desc")')
-        descending = order[0] == "desc"
-    for value in values:
-        if type(value) is not type(values[0]):
-            raise ConditionError(
-                "cannot sort array of different types "
-                f"({type_name(value)} and {type_name(values[0])})"
-            )
-    return sort_by(items, values, descending=descending)
-
-
-FUNCTIONS_V1_15 = (
-    *_COMMON,
-    _length_function(Dialect.V1_15),
-    Function(name="get", run=_get_v1_15),
-    Function(name="sort", run=_sort_v1_15, check=_check_sort_v1_15(1)),
-    Function(name="sortBy", run=_sort_by_v1_15, check=_check_sort_v1_15(2)),
 )
