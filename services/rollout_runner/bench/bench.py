@@ -269,7 +269,10 @@ class _Bench:
         )
         self._stack.push_async_callback(job.close)
         web = WebProvider(
-            resolve=self._cluster.resolve, version=self._options.argo_version, warn=self.warn
+            clock=self._clock,
+            resolve=self._cluster.resolve,
+            version=self._options.argo_version,
+            warn=self.warn,
         )
         self._stack.push_async_callback(web.close)
         return {"web": web, "job": job}

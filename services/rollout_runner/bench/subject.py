@@ -62,7 +62,10 @@ class Subject:
         manifest = selection.rollout.raw
         canary = RolloutSpec.from_manifest(manifest)
         for problem in spec_problems(canary):
-            raise InvalidInput(f'The Rollout "{canary.name}" is invalid: {problem}')
+            raise InvalidInput(
+                f'The Rollout "{canary.name}" is invalid: {problem}',
+                hint="in a cluster it would stand still, phase Degraded (InvalidSpec)",
+            )
         before = _with_tag(manifest, versions.stable)
         templates = tuple(
             AnalysisTemplate.from_manifest(each.raw)

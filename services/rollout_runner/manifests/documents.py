@@ -81,11 +81,15 @@ def read_documents(source: Source) -> Iterator[Document]:
         line = "" if mark is None else f":{mark.line + 1}"
         raise InvalidInput(
             f"{source.name}{line}: not valid YAML: {error.problem or error.context}",
-            hint="YAML indents with spaces, never with tabs" if "token" in str(error) else "",
+            hint="YAML indents with spaces, never with tabs"
+            if "token" in str(error)
+            else "look at this line and the one before it: indentation, colons, brackets",
         ) from None
     except yaml.YAMLError as error:
         said = " ".join(str(error).split())
-        raise InvalidInput(f"{source.name}: not valid YAML: {said}") from None
+        raise InvalidInput(
+            f"{source.name}: not valid YAML: {said}", hint="is this a text file in UTF-8?"
+        ) from None
 
 
 def items_of_list(document: Document) -> Iterator[Document]:

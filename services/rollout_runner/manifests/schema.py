@@ -57,6 +57,7 @@ def read_object(document: Document, model: type[ObjectT]) -> ObjectT:
     return found.from_document(document)
 
 
+_CRD_HINT: Final = "the API server would refuse it too"
 _NULL_HINT: Final = "leave the field out, or give it a value (`{}` for an empty mapping)"
 _Problem = tuple["Path", str, str]
 
@@ -80,14 +81,14 @@ def _explain(document: Document, model: type[KubeObject], error: ErrorDetails) -
         case "extra_forbidden":
             return path, "unknown field", _closest(str(path[-1]), _fields_at(model, path[:-1]))
         case "missing":
-            return path, "required field is missing", ""
+            return path, "required field is missing", f"add `{path[-1]}` to {_parent(path)}"
         case kind if kind in _EXPECTED:
             found = _described(error["input"], secret=model.holds_secrets)
             message = f"expected {_EXPECTED[kind]}, got {found}"
             written = "" if model.holds_secrets else document.written(path)
             return path, message, _type_hint(kind, error["input"], written)
         case _:
-            return path, error["msg"].removeprefix("Value error, "), ""
+            return path, error["msg"].removeprefix("Value error, "), _CRD_HINT
 
 
 def _type_hint(kind: str, found: Any, written: str) -> str:
@@ -95,7 +96,11 @@ def _type_hint(kind: str, found: Any, written: str) -> str:
         return f'put it in quotes: "{written}"' if written else "put it in quotes"
     if kind in {"model_type", "model_attributes_type", "dict_type"} and found is None:
         return "write `{}` for an empty mapping"
-    return ""
+    return _CRD_HINT
+
+
+def _parent(path: Path) -> str:
+    return dotted(path[:-1]) or "the document"
 
 
 def _described(value: Any, *, secret: bool) -> str:

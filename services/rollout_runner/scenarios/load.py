@@ -11,6 +11,8 @@ from pydantic import ValidationError
 from rollout_runner.scenarios.model import Scenario
 from svckit.errors import InvalidInput
 
+_HINT = "docs/reference/scenarios.md lists the fields; scenarios/ has examples"
+
 
 def load_scenario(path: Path) -> Scenario:
     """Read one scenario file.
@@ -25,9 +27,11 @@ def load_scenario(path: Path) -> Scenario:
             f"scenario {path}: {error.strerror}", hint="--scenario takes a YAML file"
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"scenario {path}: not YAML: {' '.join(str(error).split())}") from None
+        raise InvalidInput(
+            f"scenario {path}: not YAML: {' '.join(str(error).split())}", hint=_HINT
+        ) from None
     if not isinstance(document, dict):
-        raise InvalidInput(f"scenario {path}: expected a mapping with at least `name`")
+        raise InvalidInput(f"scenario {path}: expected a mapping with at least `name`", hint=_HINT)
     try:
         return Scenario.model_validate(document)
     except ValidationError as error:
@@ -36,7 +40,7 @@ def load_scenario(path: Path) -> Scenario:
         message = first["msg"].removeprefix("Value error, ")
         raise InvalidInput(
             f"scenario {path}: {field or 'document'}: {message}",
-            hint="docs/reference/scenarios.md lists the fields",
+            hint=_HINT,
         ) from None
 
 

@@ -162,13 +162,13 @@ class TestKinds:
             pytest.param(
                 "apiVersion: v1\nkind: ConfigMap\n",
                 "f0.yaml:1: ConfigMap/?: metadata: required field is missing",
-                "",
+                "add `metadata` to the document",
                 id="no-metadata",
             ),
             pytest.param(
                 "apiVersion: v1\nkind: ConfigMap\nmetadata: x\n",
                 "f0.yaml:3: ConfigMap/?: metadata: expected a mapping, got the text 'x'",
-                "",
+                "the API server would refuse it too",
                 id="metadata-is-text",
             ),
             pytest.param(

@@ -23,6 +23,7 @@ spec:
         - setWeight: 20
         - {step}
 """
+REFUSED = "the API server would refuse it too"
 TEMPLATE = """\
 apiVersion: argoproj.io/v1alpha1
 kind: AnalysisTemplate
@@ -87,37 +88,37 @@ STEP = "spec.strategy.canary.steps[1]"
         pytest.param(
             'setWeight: "50"',
             f"{STEP}.setWeight: expected a whole number, got the text '50'",
-            "",
+            REFUSED,
             id="text-for-number",
         ),
         pytest.param(
             "setWeight: 12.5",
             f"{STEP}.setWeight: expected a whole number, got the number 12.5",
-            "",
+            REFUSED,
             id="fraction",
         ),
         pytest.param(
             "setWeight: true",
             f"{STEP}.setWeight: expected a whole number, got true",
-            "",
+            REFUSED,
             id="boolean-for-number",
         ),
         pytest.param(
             "setWeight: 3000000000",
             f"{STEP}.setWeight: Input should be less than or equal to 2147483647",
-            "",
+            REFUSED,
             id="too-large",
         ),
         pytest.param(
             "pause: {duration: [1]}",
             f"{STEP}.pause.duration: expected a whole number or text, got a list",
-            "",
+            REFUSED,
             id="list-for-duration",
         ),
         pytest.param(
             "pause: {duration: off}",
             f"{STEP}.pause.duration: expected a whole number or text, got false",
-            "",
+            REFUSED,
             id="boolean-for-duration",
         ),
         pytest.param(
@@ -129,13 +130,13 @@ STEP = "spec.strategy.canary.steps[1]"
         pytest.param(
             "pause: 30s",
             f"{STEP}.pause: expected a mapping, got the text '30s'",
-            "",
+            REFUSED,
             id="text-for-mapping",
         ),
         pytest.param(
             "analysis: {templates: {templateName: t}}",
             f"{STEP}.analysis.templates: expected a list, got a mapping",
-            "",
+            REFUSED,
             id="mapping-for-list",
         ),
         pytest.param(
@@ -153,7 +154,7 @@ STEP = "spec.strategy.canary.steps[1]"
         pytest.param(
             "analysis: {args: [{value: x}]}",
             f"{STEP}.analysis.args[0].name: required field is missing",
-            "",
+            "add `name` to spec.strategy.canary.steps[1].analysis.args[0]",
             id="missing",
         ),
         pytest.param(

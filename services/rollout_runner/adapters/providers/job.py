@@ -19,7 +19,7 @@ from rollout_runner.argo.types import ArgoVersion, Measurement, Phase
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from rollout_runner.argo.analysis.metric import Metric
+    from rollout_runner.argo.analysis import Metric
     from svckit.clock import Clock
 
 DEFAULT_BACKOFF_LIMIT = 6

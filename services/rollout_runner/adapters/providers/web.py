@@ -20,6 +20,7 @@ from rollout_runner.argo.web import (
     WebRequest,
     build_request,
     measure,
+    request_error,
 )
 from svckit.httpclient import create_http_client
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rollout_runner.adapters.cluster_network import Address
-    from rollout_runner.argo.analysis.metric import Metric
+    from rollout_runner.argo.analysis import Metric
+    from svckit.clock import Clock
 
 
 class WebProvider:
@@ -36,11 +38,13 @@ class WebProvider:
     def __init__(
         self,
         *,
+        clock: Clock,
         resolve: Callable[[str], Address | None],
         version: ArgoVersion,
         warn: Callable[[str], None],
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        self._clock = clock
         self._version = version
         self._warn = warn
         # One per TLS setting for the whole run: connections are kept, as Argo keeps them.
@@ -67,6 +71,7 @@ class WebProvider:
                 success_condition=metric.success_condition,
                 failure_condition=metric.failure_condition,
                 version=self._version,
+                now=self._clock.now(),
             )
         except (WebProviderError, _ExchangeError) as error:
             return Measurement(phase=Phase.ERROR, message=str(error))
@@ -95,7 +100,6 @@ class WebProvider:
 
     async def _exchange(self, request: WebRequest) -> tuple[int, bytes]:
         """Send the request, follow redirects as Go does, return status and body."""
-        verb = request.method.capitalize()
         client = self._clients[request.insecure]
         try:
             async with asyncio.timeout(request.timeout_seconds):
@@ -111,17 +115,12 @@ class WebProvider:
                 )
                 return response.status_code, response.content
         except (TimeoutError, httpx.TimeoutException):
-            raise _ExchangeError(
-                f'{verb} "{request.url}": context deadline exceeded'
-                " (Client.Timeout exceeded while awaiting headers)"
-            ) from None
+            reason = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
         except httpx.TooManyRedirects:
-            raise _ExchangeError(
-                f'{verb} "{request.url}": stopped after {MAX_REDIRECTS} redirects'
-            ) from None
+            reason = f"stopped after {request.max_redirects} redirects"
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-            cause = str(error) or type(error).__name__
-            raise _ExchangeError(f'{verb} "{request.url}": {cause}') from None
+            reason = str(error) or type(error).__name__
+        raise _ExchangeError(request_error(request.method, request.url, reason))
 
 
 class _ExchangeError(Exception):

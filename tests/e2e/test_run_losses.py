@@ -1,0 +1,55 @@
+"""Losing a program at the worst moment delays or ends a rollout; it never promotes it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from gatelab_runs import QUIET_TRAFFIC, is_running, pids, read_events, started, wait_for_line
+
+pytestmark = pytest.mark.e2e
+
+HEALTHY = "name: healthy\n" + QUIET_TRAFFIC
+
+
+@pytest.mark.parametrize(
+    "program", ["mock-newrelic", "canary-analyzer", "votegen", "stable", "canary"]
+)
+def test_a_program_killed_in_the_last_step_prevents_the_promotion(
+    program: str, tmp_path: Path
+) -> None:
+    """Killed once the final analysis has begun, when nearly everything has been passed."""
+    with started(HEALTHY, tmp_path) as process:
+        wait_for_line(process, "step 9/9")
+        os.kill(pids(tmp_path)[program], signal.SIGKILL)
+        process.communicate(timeout=90)
+    finished = [event for event in read_events(tmp_path) if event["event"] == "run_finished"]
+    assert [event["outcome"] for event in finished] == ["aborted"]
+    assert process.returncode == 5
+    lost = [event for event in read_events(tmp_path) if event["event"] == "process_exited"]
+    assert {"name": program, "exitCode": -9, "expected": False}.items() <= lost[0].items()
+
+
+@pytest.mark.parametrize(
+    ("number", "exit_code"),
+    [
+        pytest.param(signal.SIGTERM, 130, id="asked-to-stop"),
+        pytest.param(signal.SIGINT, 130, id="interrupted"),
+        pytest.param(signal.SIGKILL, -9, id="killed"),
+    ],
+)
+def test_nothing_is_left_running(number: int, exit_code: int, tmp_path: Path) -> None:
+    """However the runner ends, its programs end with it."""
+    with started(HEALTHY, tmp_path) as process:
+        wait_for_line(process, "step 2/9")
+        programs = pids(tmp_path)
+        process.send_signal(number)
+        process.communicate(timeout=30)
+    assert set(programs) == {"mock-newrelic", "canary-analyzer", "votegen", "stable", "canary"}
+    assert process.returncode == exit_code
+    assert [name for name, pid in programs.items() if is_running(pid)] == []
+    if number != signal.SIGKILL:
+        assert (tmp_path / "report.html").exists()
