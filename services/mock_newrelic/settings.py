@@ -37,7 +37,7 @@ class Settings(ServiceSettings):
         description="Age of the last sample from which answers are 503 (Go duration); empty: none.",
     )
     probe_user_agents: str = Field(
-        "kube-probe,canary-analyzer",
+        "kube-probe",
         description="Beginnings of the user agents of health checks, comma-separated.",
     )
     probe_paths: str = Field(

@@ -22,7 +22,6 @@ class MemoryStore:
         self._apps: dict[str, Application] = {}
         self._versions: dict[str, int] = {}
         self._changes = 0
-        self._forgotten_at = 0
 
     def write(self, batch: Batch, now: float) -> None:
         """Keep a batch.
@@ -52,13 +51,11 @@ class MemoryStore:
 
     def version(self, name: str) -> int:
         """Return the number of the application's last change."""
-        return self._versions.get(name, self._forgotten_at)
+        return self._versions.get(name, 0)
 
     def reset(self, name: str | None = None) -> int:
         """Forget one application or all."""
         names = [name] if name in self._apps else [] if name else list(self._apps)
-        self._changes += 1
-        self._forgotten_at = self._changes
         for known in names:
             del self._apps[known]
             del self._versions[known]

@@ -118,7 +118,7 @@ class Application:
             series.forget(now)
         gone = [labels for labels, series in self._series.items() if series.counts.empty]
         if gone:
-            # A window may still hold counts of a series that goes: let all be built anew.
+            # Windows watch the series that go: let all be built anew.
             self._counts.clear()
             for cache in self._latency:
                 cache.clear()

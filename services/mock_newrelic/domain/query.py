@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from math import isfinite
+from math import ceil, floor, isfinite
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -26,6 +26,8 @@ APP_PATTERN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._:/()@+-]{0,198}[A-Za-z0-9.
 APP_HINT = "letters, digits, space and . _ : / ( ) @ + -, at most 200 characters"
 MAX_VALUE = 255
 MAX_STEP_COUNT = 1440
+CLOCK_TOLERANCE_SECONDS = 5
+"""How far the clock of a caller who says `at` or `since` may be ahead of ours."""
 
 _COMMON = frozenset({"app", "window", "at", "since", "min_samples"})
 _METRIC = _COMMON | {"metric", "t", "detail"}
@@ -73,7 +75,7 @@ class Query:
         if self.at is None:
             return now
         _require_kept("at", self.at, now)
-        return self.at
+        return min(self.at, now)
 
     def span(self, now: float) -> Span:
         """Return the seconds that count.
@@ -83,12 +85,15 @@ class Query:
         """
         end = self.end(now)
         span = sliding_span(self.width, end)
+        if self.at is not None:
+            # Windows that end at whole seconds and follow each other share no sample.
+            span = Span(span.first, ceil(end))
         if self.since is None:
             return span
         _require_kept("since", self.since, now)
-        if self.since > end:
+        if self.at is not None and self.since > self.at:
             raise InvalidInput("parameter 'since' is after 'at'", code="bad_since", status=400)
-        return Span(max(span.first, int(self.since // 1)), span.stop)
+        return Span(min(max(span.first, floor(self.since)), span.stop - 1), span.stop)
 
 
 def split_query_string(raw: bytes) -> list[tuple[str, str]]:
@@ -257,7 +262,7 @@ def _threshold(given: Mapping[str, str]) -> float:
 
 
 def _require_kept(name: str, instant: float, now: float) -> None:
-    if not now - RETENTION_SECONDS <= instant <= now:
+    if not now - RETENTION_SECONDS <= instant <= now + CLOCK_TOLERANCE_SECONDS:
         raise _bad(
             f"parameter '{name}' is in the future or too long ago",
             f"bad_{name}",

@@ -34,7 +34,6 @@ MAX_ATTRIBUTES = 255
 MAX_NAME = 255
 MAX_TEXT = 4096
 
-Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 Label = Annotated[str, Meta(max_length=255)]
 
@@ -59,10 +58,11 @@ class Event(msgspec.Struct, gc=False):
     pod_template_hash: Label | None = msgspec.field(name="podTemplateHash", default=None)
     version: Label | None = None
     host: Label | None = None
-    uri: Text | None = msgspec.field(name="request.uri", default=None)
-    method: Text | None = msgspec.field(name="request.method", default=None)
-    user_agent: Text | None = msgspec.field(name="request.headers.userAgent", default=None)
-    name: Text | None = None
+    # What follows is looked at and not kept, so its length does not matter.
+    uri: str | None = msgspec.field(name="request.uri", default=None)
+    method: str | None = msgspec.field(name="request.method", default=None)
+    user_agent: str | None = msgspec.field(name="request.headers.userAgent", default=None)
+    name: str | None = None
 
 
 class _KnownEvent(Event, gc=False, forbid_unknown_fields=True):
@@ -107,21 +107,21 @@ def _decode(body: bytes) -> tuple[list[Any], list[Labels] | None]:
     if body[:1] == b"{":
         body = b"[" + body + b"]"
     try:
-        return _known_decoder.decode(body), None
-    except msgspec.ValidationError:
-        pass  # something unknown or something bad: the decoders below tell which
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        try:
+            return _known_decoder.decode(body), None
+        except msgspec.ValidationError:
+            # Something unknown or something bad: these two tell which.
+            events = _event_decoder.decode(body)
+            attributes = _attribute_decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise InvalidInput(
-            "the body is not JSON",
+            "the body is not JSON, or nested too deeply",
             code="invalid_json",
             status=400,
             hint='a list of events: [{"eventType":"Transaction","appName":"my-app",…}]',
         ) from None
-    try:
-        events = _event_decoder.decode(body)
-        attributes = _attribute_decoder.decode(body)
-    except msgspec.ValidationError as error:
-        raise _explain(str(error)) from None
     return events, [_labels(index, one) for index, one in enumerate(attributes)]
 
 
@@ -132,10 +132,10 @@ def _labels(index: int, attributes: dict[str, Any]) -> Labels:
     for name, value in attributes.items():
         if not name or len(name) > MAX_NAME:
             raise _bad(index, "", f"an attribute name is empty or longer than {MAX_NAME}")
-        if isinstance(value, str) and len(value) > MAX_TEXT:
-            raise _bad(index, name, f"longer than {MAX_TEXT} characters")
         if name in _KNOWN_NAMES:
             continue
+        if isinstance(value, str) and len(value) > MAX_TEXT:
+            raise _bad(index, name, f"longer than {MAX_TEXT} characters")
         plain = name.removeprefix("tags.").removeprefix(LABEL_PREFIX)
         if isinstance(value, bool):
             labels.append((plain, "true" if value else "false"))
