@@ -12,17 +12,24 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def run_uv(command: str, *flags: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the uv that is installed beside this Python, without the network."""
+    uv = Path(sys.executable).parent / "uv"
+    return subprocess.run(
+        [uv, command, "--offline", *flags], cwd=ROOT, capture_output=True, check=False
+    )
+
+
 def main() -> int:
     """Return 0 when the locks agree, 1 with a hint when they do not."""
-    uv = Path(sys.executable).parent / "uv"
-    check = subprocess.run([uv, "lock", "--check", "--offline"], cwd=ROOT, capture_output=True, check=False)  # noqa: S603, E501
+    check = run_uv("lock", "--check")
     if check.returncode:
         print(f"uv.lock does not fit pyproject.toml; run: make lock\n{check.stderr.decode()}")
         return 1
-    command = [uv, "export", "--quiet", "--frozen", "--offline", "--extra", "dev"]
-    command += ["--no-emit-project", "--no-header"]
-    exported = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout  # noqa: S603
-    if exported != (ROOT / "requirements.lock").read_bytes():
+    exported = run_uv(
+        "export", "--quiet", "--frozen", "--extra", "dev", "--no-emit-project", "--no-header"
+    )
+    if exported.stdout != (ROOT / "requirements.lock").read_bytes():
         print("requirements.lock does not fit uv.lock; run: make lock")
         return 1
     return 0

@@ -13,7 +13,7 @@ from rollout_runner.argo.types import ArgoVersion
 from svckit.cli import create_cli, run_cli, write_output
 from svckit.errors import ExitCode, InvalidInput
 
-DEFAULT_SPEED = 8.0
+DEFAULT_SPEED = 10.0
 RUNS_FOLDER = Path(".gatelab")
 
 cli = create_cli(
@@ -21,7 +21,7 @@ cli = create_cli(
     help="Run canary gates without a cluster: real manifests, Argo's verdicts, a lying APM.",
     epilog=(
         "gatelab demo\n"
-        "gatelab run deploy/overlays/qa --scenario scenarios/apm-outage.yaml --speed 8\n"
+        "gatelab run deploy/overlays/qa --scenario scenarios/apm-outage.yaml --speed 20\n"
         "gatelab report .gatelab/run/events.jsonl --format markdown"
     ),
 )

@@ -51,7 +51,7 @@ def perform(request: RunRequest) -> RunReport:
     if not 0 < request.speed <= FASTEST:
         raise InvalidInput(
             f"--speed {request.speed:g}: expected more than 0 and at most {FASTEST:g}",
-            hint="--speed 8 makes eleven minutes last eighty seconds; 1 is real time",
+            hint="--speed 10 makes eleven minutes last about one; 1 is real time",
         )
     subject = Subject.load(
         request.manifests,
