@@ -139,6 +139,26 @@ async def test_reset_of_one_application_spares_the_others(bench: Bench) -> None:
     assert await bench.value("count", app="b") == 10
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        pytest.param("POST", "/control/reset?ap=a", id="reset"),
+        pytest.param("POST", "/control/reset?app=", id="reset-empty"),
+        pytest.param("DELETE", "/control/injections?app=a", id="clear"),
+        pytest.param("POST", "/control/wait?count=1&surfac=query", id="wait"),
+        pytest.param("GET", "/control/requests?ap=a", id="requests"),
+    ],
+)
+async def test_a_typo_does_not_widen_a_control_call(bench: Bench, method: str, path: str) -> None:
+    """An unknown or empty parameter is refused before anything is forgotten."""
+    await bench.fill(10)
+    await bench.inject({"set": 5.2})
+    response = await bench.http.request(method, path, headers=ADMIN)
+    assert response.status_code == 400
+    assert await bench.value() == 5.2
+    assert await bench.value("count") == 10
+
+
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz", "/docs", "/openapi.json"])
 async def test_service_routes_need_no_key(bench: Bench, path: str) -> None:
     """Health and documentation are open."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 
-from mock_newrelic.api.dependencies import admin_key
+from mock_newrelic.api.dependencies import admin_key, only_parameters
 from mock_newrelic.domain.query import require_app
 from mock_newrelic.service.journal import MAX_ENTRIES
 from svckit.durations import DurationError, parse_duration
@@ -24,7 +24,11 @@ def control_router(*, control: ControlService, keys: Keys) -> APIRouter:
     """Return the routes under /control that are not about injections."""
     router = APIRouter(prefix="/control", tags=["control"], dependencies=[Depends(admin_key(keys))])
 
-    @router.get("/requests", summary="The last requests to the data plane")
+    @router.get(
+        "/requests",
+        summary="The last requests to the data plane",
+        dependencies=[Depends(only_parameters("surface", "app", "limit"))],
+    )
     async def requests(
         surface: Literal["", "query", "ingest"] = "",
         app: str = "",
@@ -38,6 +42,7 @@ def control_router(*, control: ControlService, keys: Keys) -> APIRouter:
         summary="Wait until so much has come",
         description="`samples` waits for ingested samples of `app`; `count` for requests of "
         "`surface` (and `app`). The timeout is real time. When it passes first: 408.",
+        dependencies=[Depends(only_parameters("app", "samples", "count", "surface", "timeout"))],
     )
     async def wait(
         app: str = "",
@@ -62,7 +67,11 @@ def control_router(*, control: ControlService, keys: Keys) -> APIRouter:
             )
         return {"reached": reached}
 
-    @router.post("/reset", summary="Forget samples, injections and requests")
+    @router.post(
+        "/reset",
+        summary="Forget samples, injections and requests",
+        dependencies=[Depends(only_parameters("app"))],
+    )
     async def reset(app: str | None = None) -> dict[str, Any]:
         return control.reset(None if app is None else require_app(app))
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Request, Security
 from fastapi.security import APIKeyHeader
 
+from svckit.errors import InvalidInput
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -40,6 +42,24 @@ def ingest_key(keys: Keys) -> Callable[[Request, str | None], Awaitable[None]]:
     async def check(request: Request, _key: Header) -> None:
         given = (request.headers.get(name) for name in _INGEST_HEADERS)
         keys.check_reading(_bytes(next((key for key in given if key is not None), None)))
+
+    return check
+
+
+def only_parameters(*names: str) -> Callable[[Request], Awaitable[None]]:
+    """Return the dependency that refuses other query parameters.
+
+    On the control plane a typo in a name would otherwise widen what is forgotten or cleared.
+    """
+
+    async def check(request: Request) -> None:
+        if set(request.query_params) - set(names):
+            raise InvalidInput(
+                "the query has a parameter that is not known",
+                code="unknown_parameter",
+                status=400,
+                hint=f"known: {', '.join(names) or 'none'}",
+            )
 
     return check
 

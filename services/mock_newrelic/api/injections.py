@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Depends
 
 from mock_newrelic import schemas  # noqa: TC001 - the framework reads the annotation
-from mock_newrelic.api.dependencies import admin_key
+from mock_newrelic.api.dependencies import admin_key, only_parameters
 from mock_newrelic.service.injections import injection_as_json
 
 if TYPE_CHECKING:
@@ -27,7 +27,11 @@ def injections_router(*, control: ControlService, keys: Keys) -> APIRouter:
     async def injections() -> dict[str, Any]:
         return {"injections": control.injections.listed()}
 
-    @router.delete("/injections", summary="Clear all injections")
+    @router.delete(
+        "/injections",
+        summary="Clear all injections",
+        dependencies=[Depends(only_parameters())],
+    )
     async def clear() -> dict[str, Any]:
         return {"cleared": control.injections.clear()}
 
