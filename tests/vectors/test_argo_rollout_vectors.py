@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from rollout_runner.argo.rollout.errors import UnsupportedError
+from rollout_runner.argo.rollout.manifest import read_rollout
 from rollout_runner.argo.rollout.model import (
     CanaryStep,
     CanaryStrategy,
@@ -216,7 +217,7 @@ def test_rollout_phase(vector: dict[str, Any]) -> None:
     }
     if vector["replicas"] is not None:
         manifest["spec"]["replicas"] = vector["replicas"]
-    spec = RolloutSpec.from_manifest(manifest)
+    spec = read_rollout(manifest)
     recorded = vector["status"]
     status = RolloutStatus(
         replicas=recorded.get("replicas", 0),

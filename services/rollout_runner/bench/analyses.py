@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from rollout_runner.argo.analysis import build_rollout_args, build_run_spec, collect_templates
 from rollout_runner.engine.analysis_controller import AnalysisRunPlan
-from svckit.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from rollout_runner.argo.analysis import AnalysisTemplate
-    from rollout_runner.argo.rollout import CreateAnalysisRun, RolloutAnalysis
+    from rollout_runner.argo.rollout import CreateAnalysisRun
 
 
 class AnalysisPlanner:
@@ -46,26 +45,3 @@ class AnalysisPlanner:
                 measurement_retention=analysis.measurement_retention,
             ),
         )
-
-    def check(self, analysis: RolloutAnalysis, *, providers: Collection[str]) -> None:
-        """Refuse an analysis that could not run, before anything is started.
-
-        Raises:
-            AnalysisError: a template is missing or an argument is not resolved.
-            InvalidInput: a metric's provider cannot be run here.
-        """
-        args = build_rollout_args(
-            analysis.args, stable_hash="stable", latest_hash="latest", rollout=self._rollout
-        )
-        templates = collect_templates(analysis.templates, self._templates)
-        build_run_spec(templates, args, dry_run=analysis.dry_run)
-        for template in templates:
-            for metric in template.spec.metrics:
-                kinds = [kind for kind, block in metric["provider"].items() if block is not None]
-                unknown = [kind for kind in kinds if kind not in providers]
-                if unknown:
-                    raise InvalidInput(
-                        f"AnalysisTemplate {template.name}: metric {metric['name']!r} uses the"
-                        f" {unknown[0]} provider, which cannot be run here",
-                        hint=f"providers that can: {', '.join(sorted(providers))}",
-                    )

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rollout_runner.argo.analysis import AnalysisTemplate
-from rollout_runner.argo.rollout import RolloutSpec
-from rollout_runner.argo.rollout.validation import spec_problems
-from rollout_runner.bench.analyses import AnalysisPlanner
+from rollout_runner.argo.rollout import (
+    RolloutSpec,
+    analysis_problems,
+    read_rollout,
+    spec_problems,
+)
 from rollout_runner.manifests import load_manifests, select_rollout
 from svckit.errors import InvalidInput
 
@@ -60,13 +63,7 @@ class Subject:
         """
         selection = select_rollout(load_manifests(path), rollout)
         manifest = selection.rollout.raw
-        canary = RolloutSpec.from_manifest(manifest)
-        for problem in spec_problems(canary):
-            raise InvalidInput(
-                f'The Rollout "{canary.name}" is invalid: {problem}',
-                hint="in a cluster it would stand still, phase Degraded (InvalidSpec)",
-            )
-        before = _with_tag(manifest, versions.stable)
+        canary = read_rollout(manifest)
         templates = tuple(
             AnalysisTemplate.from_manifest(each.raw)
             for each in (
@@ -74,15 +71,22 @@ class Subject:
                 *selection.cluster_analysis_templates.values(),
             )
         )
-        planner = AnalysisPlanner(templates=templates, rollout=manifest)
+        for problem in (
+            *spec_problems(canary),
+            *analysis_problems(canary, templates, manifest),
+        ):
+            raise InvalidInput(
+                f'The Rollout "{canary.name}" is invalid: {problem}',
+                hint="in a cluster it would stand still, phase Degraded (InvalidSpec)",
+            )
+        _refuse_other_providers(templates, providers)
+        before = _with_tag(manifest, versions.stable)
         analyses = _analyses(canary)
-        for analysis in analyses:
-            planner.check(analysis, providers=providers)
         return cls(
             source=str(path),
             manifest=manifest,
             namespace=selection.namespace,
-            stable=RolloutSpec.from_manifest(before),
+            stable=read_rollout(before),
             canary=canary,
             stable_image=_image(before),
             canary_image=_image(manifest),
@@ -97,6 +101,21 @@ class Subject:
             secrets=selection.secret_values,
             config_maps={name: each.data for name, each in selection.config_maps.items()},
         )
+
+
+def _refuse_other_providers(
+    templates: tuple[AnalysisTemplate, ...], providers: Collection[str]
+) -> None:
+    for template in templates:
+        for metric in template.spec.metrics:
+            kinds = [kind for kind, block in metric["provider"].items() if block is not None]
+            unknown = [kind for kind in kinds if kind not in providers]
+            if unknown:
+                raise InvalidInput(
+                    f"AnalysisTemplate {template.name}: metric {metric['name']!r} uses the"
+                    f" {unknown[0]} provider, which cannot be run here",
+                    hint=f"providers that can: {', '.join(sorted(providers))}",
+                )
 
 
 def _analyses(spec: RolloutSpec) -> tuple[RolloutAnalysis, ...]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rollout_runner.manifests.load import Manifests
     from rollout_runner.manifests.model import KubeObject
     from rollout_runner.manifests.rollout import Metadata, Rollout
-    from rollout_runner.manifests.select import Selection
+    from rollout_runner.manifests.selection import Selection
 
 _HASH_LABEL: Final = "rollouts-pod-template-hash"
 _STRATEGY: Final[Path] = ("spec", "strategy")

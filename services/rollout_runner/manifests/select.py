@@ -6,44 +6,20 @@ anything starts, with the same words.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from rollout_runner.manifests.analysis import AnalysisTemplate, ClusterAnalysisTemplate
-from rollout_runner.manifests.core import ConfigMap, Ingress, Secret, Service
 from rollout_runner.manifests.references import check_references
-from rollout_runner.manifests.rollout import Rollout
+from rollout_runner.manifests.selection import Selection
 from svckit.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rollout_runner.manifests.load import Manifests
     from rollout_runner.manifests.model import KubeObject
+    from rollout_runner.manifests.rollout import Rollout
 
 ObjectT = TypeVar("ObjectT", bound="KubeObject")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """A rollout and the objects of its namespace, by name; cluster templates have none."""
-
-    rollout: Rollout
-    services: Mapping[str, Service]
-    ingresses: Mapping[str, Ingress]
-    analysis_templates: Mapping[str, AnalysisTemplate]
-    cluster_analysis_templates: Mapping[str, ClusterAnalysisTemplate]
-    config_maps: Mapping[str, ConfigMap]
-    secrets: Mapping[str, Secret]
-
-    @property
-    def namespace(self) -> str:
-        """Namespace of the rollout and of its analysis runs."""
-        return self.rollout.namespace
-
-    @property
-    def secret_values(self) -> dict[str, dict[str, str]]:
-        """Name of a Secret -> key -> text."""
-        return {name: secret.values for name, secret in self.secrets.items()}
 
 
 def select_rollout(manifests: Manifests, name: str | None = None) -> Selection:

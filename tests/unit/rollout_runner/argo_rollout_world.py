@@ -30,6 +30,7 @@ from rollout_runner.argo.rollout import (
     next_at,
     promote,
     promote_full,
+    read_rollout,
     reconcile,
 )
 from rollout_runner.argo.types import Phase
@@ -83,7 +84,7 @@ def rollout_spec(pod_hash: str = "old", **options: Any) -> RolloutSpec:
     spec_fields = options.pop("spec", {})
     manifest = rollout_manifest(**options)
     manifest["spec"] |= spec_fields
-    return RolloutSpec.from_manifest(manifest, pod_hash=pod_hash)
+    return read_rollout(manifest, pod_hash=pod_hash)
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rollout_runner.argo.rollout import RolloutError, RolloutSpec, UnsupportedError
+from rollout_runner.argo.rollout import RolloutError, UnsupportedError, read_rollout
 from rollout_runner.argo.rollout.model import IntOrPercent
 from rollout_runner.argo.rollout.names import (
     analysis_run_name,
@@ -36,7 +36,7 @@ def changed(manifest: dict[str, Any], path: str, value: object) -> dict[str, Any
 
 def test_reads_the_qa_rollout() -> None:
     """Steps, services and router are read; what is not given has Argo's default."""
-    spec = RolloutSpec.from_manifest(rollout_manifest(), pod_hash="7cd75c6d7c")
+    spec = read_rollout(rollout_manifest(), pod_hash="7cd75c6d7c")
     canary = spec.canary
     assert [step.kind for step in canary.steps] == ["setWeight", "pause", "analysis"] * 3
     assert [step.text for step in canary.steps][:3] == ["setWeight: 20", "pause: 2m", "analysis"]
@@ -64,7 +64,7 @@ def test_reads_what_an_analysis_is_given() -> None:
             "dryRun": [{"metricName": "latency.*"}],
         }
     }
-    spec = RolloutSpec.from_manifest(rollout_manifest(steps=(step,)))
+    spec = read_rollout(rollout_manifest(steps=(step,)))
     analysis = spec.canary.steps[0].analysis
     assert analysis is not None
     assert [ref.kind for ref in analysis.templates] == [
@@ -77,18 +77,18 @@ def test_reads_what_an_analysis_is_given() -> None:
 
 def test_same_template_has_the_same_hash() -> None:
     """The pod hash changes with the template and with nothing else."""
-    first = RolloutSpec.from_manifest(rollout_manifest())
-    scaled = RolloutSpec.from_manifest(changed(rollout_manifest(), "spec.replicas", 5))
+    first = read_rollout(rollout_manifest())
+    scaled = read_rollout(changed(rollout_manifest(), "spec.replicas", 5))
     other = changed(rollout_manifest(), "spec.template.metadata.labels.version", "v17")
     assert first.pod_hash == scaled.pod_hash
-    assert first.pod_hash != RolloutSpec.from_manifest(other).pod_hash
+    assert first.pod_hash != read_rollout(other).pod_hash
 
 
 def test_names_fields_that_change_nothing_here() -> None:
     """Fields that only a cluster can honour are accepted and named, so that a user can be told."""
     manifest = rollout_manifest(antiAffinity={}, canaryMetadata={"labels": {"role": "canary"}})
     changed(manifest, "spec.analysis", {"successfulRunHistoryLimit": 3})
-    spec = RolloutSpec.from_manifest(manifest)
+    spec = read_rollout(manifest)
     assert spec.without_effect == (
         "spec.analysis",
         f"{CANARY}.antiAffinity",
@@ -116,7 +116,7 @@ def test_names_fields_that_change_nothing_here() -> None:
 def test_refuses_by_name(path: str, value: object) -> None:
     """What is not emulated is refused with the path of the field, never left out."""
     with pytest.raises(UnsupportedError) as caught:
-        RolloutSpec.from_manifest(changed(rollout_manifest(), path, value))
+        read_rollout(changed(rollout_manifest(), path, value))
     assert caught.value.field == path.replace(".0.", "[0].")
     assert str(caught.value).startswith(f"{caught.value.field} is not supported: ")
 
@@ -127,7 +127,7 @@ def test_refuses_routing_by_header() -> None:
     annotations = {"canary-by-header": "X-Canary"}
     changed(manifest, f"{CANARY}.trafficRouting.nginx.additionalIngressAnnotations", annotations)
     with pytest.raises(UnsupportedError, match="canary-by-header is not supported"):
-        RolloutSpec.from_manifest(manifest)
+        read_rollout(manifest)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_refuses_routing_by_header() -> None:
 def test_names_the_wrong_field(path: str, value: object, message: str) -> None:
     """A wrong shape is told with the path and with what was expected."""
     with pytest.raises(InvalidInput, match=message):
-        RolloutSpec.from_manifest(changed(rollout_manifest(), path, value))
+        read_rollout(changed(rollout_manifest(), path, value))
 
 
 def test_refusals_are_rollout_errors() -> None:

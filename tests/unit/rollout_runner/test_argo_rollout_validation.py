@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from rollout_runner.argo.analysis import AnalysisTemplate
 from rollout_runner.argo.rollout import (
-    References,
-    reference_problems,
+    RolloutSpec,
+    analysis_problems,
     spec_problems,
     with_invalid_spec,
 )
@@ -31,20 +30,16 @@ def template(name: str = "apm", *, args: tuple[str, ...] = (), **metric: Any) ->
     )
 
 
-def references(*templates: AnalysisTemplate) -> References:
-    """Return everything that the QA Rollout needs."""
-    return References(
-        services={"vote": {"app": "vote"}, "vote-canary": {"app": "vote"}},
-        ingresses={"voting01-ingress": frozenset({"vote"})},
-        templates=templates or (template("apm"), template("health")),
-        rollout=rollout_manifest(),
-    )
+def problems(spec: RolloutSpec, *templates: AnalysisTemplate) -> tuple[str, ...]:
+    """Return what is wrong with the analyses of a spec, given the templates that there are."""
+    known = templates or (template("apm"), template("health"))
+    return analysis_problems(spec, known, rollout_manifest())
 
 
 def test_the_qa_rollout_is_valid() -> None:
     """Nothing is wrong with it."""
     assert spec_problems(rollout_spec()) == ()
-    assert reference_problems(rollout_spec(), references()) == ()
+    assert problems(rollout_spec()) == ()
 
 
 @pytest.mark.parametrize(
@@ -138,58 +133,32 @@ def test_problems_of_the_spec(options: dict[str, Any], problem: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "problem"),
+    ("templates", "problem"),
     [
         pytest.param(
-            {"services": {"vote": {"app": "vote"}}},
-            'spec.strategy.canary.canaryService: Invalid value: "vote-canary": '
-            'service "vote-canary" not found',
-            id="service-missing",
-        ),
-        pytest.param(
-            {"services": {"vote": {"app": "vote"}, "vote-canary": {"tier": "front"}}},
-            'spec.strategy.canary.canaryService: Invalid value: "vote-canary": '
-            'Service "vote-canary" has unmatch label "tier" in rollout',
-            id="service-selector",
-        ),
-        pytest.param(
-            {"ingresses": {}},
-            "spec.strategy.canary.trafficRouting.nginx.stableIngress: Invalid value: "
-            '"voting01-ingress": ingress.networking.k8s.io "voting01-ingress" not found',
-            id="ingress-missing",
-        ),
-        pytest.param(
-            {"ingresses": {"voting01-ingress": frozenset({"result"})}},
-            "spec.strategy.canary.trafficRouting.nginx.stableIngress: Invalid value: "
-            '"voting01-ingress": ingress `voting01-ingress` has no rules using service vote '
-            "backend",
-            id="ingress-backend",
-        ),
-        pytest.param(
-            {"templates": (template("apm"),)},
+            (template("apm"),),
             'spec.strategy.canary.steps[2].analysis.templates: Invalid value: "health": '
             "AnalysisTemplate 'health' not found",
             id="template-missing",
         ),
         pytest.param(
-            {"templates": (template("apm"), template("health", interval="30s"))},
+            (template("apm"), template("health", interval="30s")),
             'spec.strategy.canary.steps[2].analysis.templates: Invalid value: "health": '
             "AnalysisTemplate health has metric rate which runs indefinitely. "
             "Invalid value for count: <nil>",
             id="endless-metric",
         ),
         pytest.param(
-            {"templates": (template("apm"), template("health", args=("url",)))},
+            (template("apm"), template("health", args=("url",))),
             "spec.strategy.canary.steps[2].analysis.templates: Invalid value: "
             '"templateNames: [health]": args.url was not resolved',
             id="argument-missing",
         ),
     ],
 )
-def test_problems_of_references(changes: dict[str, Any], problem: str) -> None:
-    """What a Rollout refers to must exist and fit."""
-    found = reference_problems(rollout_spec(), replace(references(), **changes))
-    assert found[0] == problem
+def test_problems_of_analyses(templates: tuple[AnalysisTemplate, ...], problem: str) -> None:
+    """The templates of an analysis exist, get their arguments, and come to an end."""
+    assert problems(rollout_spec(), *templates)[0] == problem
 
 
 def test_count_from_an_argument_needs_a_numeric_default() -> None:
@@ -201,14 +170,14 @@ def test_count_from_an_argument_needs_a_numeric_default() -> None:
         }
     }
     apm = template("apm", args=("n",), interval="30s", count="{{args.n}}")
-    (problem,) = reference_problems(rollout_spec(steps=(step,)), references(apm))
+    (problem,) = problems(rollout_spec(steps=(step,)), apm)
     assert problem.endswith("runs indefinitely. Invalid value for count: dummy-value")
 
 
 def test_background_analysis_may_be_endless() -> None:
     """An analysis beside the steps may run until the promotion."""
     spec = rollout_spec(steps=(), analysis={"templates": [{"templateName": "apm"}]})
-    assert reference_problems(spec, references(template("apm", interval="30s"))) == ()
+    assert problems(spec, template("apm", interval="30s")) == ()
 
 
 def test_invalid_rollout_is_degraded_until_it_is_mended() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rollout_runner.argo.rollout.analyses import analysis_problems
 from rollout_runner.argo.rollout.effects import (
     AnalysisKind,
     CreateAnalysisRun,
@@ -17,6 +18,7 @@ from rollout_runner.argo.rollout.effects import (
     TerminateAnalysisRun,
 )
 from rollout_runner.argo.rollout.errors import RolloutError, UnsupportedError
+from rollout_runner.argo.rollout.manifest import read_rollout
 from rollout_runner.argo.rollout.model import (
     CanaryStep,
     CanaryStrategy,
@@ -27,7 +29,6 @@ from rollout_runner.argo.rollout.observation import AnalysisRunState, Observatio
 from rollout_runner.argo.rollout.operator import abort, promote, promote_full, retry, undo
 from rollout_runner.argo.rollout.pause import PauseCondition, PauseReason
 from rollout_runner.argo.rollout.reconcile import next_at, reconcile
-from rollout_runner.argo.rollout.references import References, reference_problems
 from rollout_runner.argo.rollout.status import RolloutPhase, RolloutStatus
 from rollout_runner.argo.rollout.validation import spec_problems, with_invalid_spec
 
@@ -44,7 +45,6 @@ __all__ = [
     "PauseCondition",
     "PauseReason",
     "RecordEvent",
-    "References",
     "ReplicaSet",
     "RolloutAnalysis",
     "RolloutError",
@@ -59,11 +59,12 @@ __all__ = [
     "TerminateAnalysisRun",
     "UnsupportedError",
     "abort",
+    "analysis_problems",
     "next_at",
     "promote",
     "promote_full",
+    "read_rollout",
     "reconcile",
-    "reference_problems",
     "retry",
     "spec_problems",
     "undo",

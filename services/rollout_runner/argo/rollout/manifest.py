@@ -95,7 +95,17 @@ _CANARY_FIELDS: Final = frozenset(
 
 
 def read_rollout(manifest: Mapping[str, Any], *, pod_hash: str | None = None) -> RolloutSpec:
-    """Read a manifest; see `RolloutSpec.from_manifest`."""
+    """Read a Rollout manifest whose schema has been validated.
+
+    Args:
+        manifest: the whole document.
+        pod_hash: token of the pod template, when the caller has a better one than a hash of it.
+
+    Raises:
+        UnsupportedError: it asks for something that is not emulated; the field is named.
+        RolloutError: a field has the wrong shape.
+        AnalysisError: an analysis block has the wrong shape.
+    """
     metadata = _mapping(manifest.get("metadata"), "metadata")
     spec = _mapping(manifest.get("spec"), "spec")
     for name, reason in _UNSUPPORTED_SPEC.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from rollout_runner.argo.analysis import Argument, MeasurementRetention, TemplateRef
 from rollout_runner.argo.rollout.pause import pause_seconds
@@ -187,23 +187,3 @@ class RolloutSpec:
     revision_history_limit: int = DEFAULT_REVISION_HISTORY_LIMIT
     rollback_window_revisions: int = 0
     without_effect: tuple[str, ...] = ()
-
-    @classmethod
-    def from_manifest(
-        cls, manifest: Mapping[str, Any], *, pod_hash: str | None = None
-    ) -> RolloutSpec:
-        """Read a Rollout manifest whose schema has been validated.
-
-        Args:
-            manifest: the whole document.
-            pod_hash: token of the pod template, when the caller has a better one than a hash of it.
-
-        Raises:
-            UnsupportedError: it asks for something that is not emulated; the field is named.
-            RolloutError: a field has the wrong shape.
-            AnalysisError: an analysis block has the wrong shape.
-        """
-        # The reader builds these classes, so it can only be reached from inside.
-        from rollout_runner.argo.rollout.manifest import read_rollout  # noqa: PLC0415
-
-        return read_rollout(manifest, pod_hash=pod_hash)
