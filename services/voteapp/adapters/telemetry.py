@@ -19,6 +19,7 @@ import msgspec
 import structlog
 
 from svckit.httpclient import create_http_client
+from voteapp.domain.observation import CLIENT_LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -163,7 +164,7 @@ class EventApiTelemetry:
             "timestamp": int(observation.finished_at * 1000),
             "duration": round(observation.duration_seconds, 6),
             "error": observation.error,
-            "httpResponseCode": str(observation.status),
+            "httpResponseCode": _response_code(observation.status),
             "podTemplateHash": self._site.pod_template_hash,
             "version": self._site.version,
             "host": self._site.pod_name,
@@ -215,3 +216,12 @@ class EventApiTelemetry:
                 answer=response.text[:200],
             )
         return ""
+
+
+def _response_code(status: int) -> str:
+    """Return the status as the Event API counts it: 0 means that there was no answer.
+
+    A client that gave up waiting got none. As a 4xx it would be its own fault, and a version that
+    hangs would have an error rate of zero.
+    """
+    return "0" if status == CLIENT_LEFT else str(status)

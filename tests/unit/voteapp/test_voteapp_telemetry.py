@@ -13,7 +13,7 @@ import pytest
 
 from voteapp.adapters.telemetry import BATCH_SIZE, EventApiTelemetry
 from voteapp.domain.contract import Site
-from voteapp.domain.observation import Observation
+from voteapp.domain.observation import CLIENT_LEFT, Observation
 
 pytestmark = pytest.mark.anyio
 
@@ -103,6 +103,16 @@ async def test_an_event_has_the_suites_native_shape(reporter: Reporter) -> None:
             "request.headers.userAgent": "votegen",
         }
     ]
+
+
+async def test_a_client_that_left_had_no_answer(reporter: Reporter) -> None:
+    """Status 0 makes it an error of the version; a 4xx would be the client's own."""
+    api = _EventApi()
+    telemetry = reporter(api)
+    telemetry.record(_observation(CLIENT_LEFT))
+    await telemetry.close()
+    (event,) = api.events(0)
+    assert (event["httpResponseCode"], event["error"]) == ("0", True)
 
 
 async def test_the_request_is_the_event_apis(reporter: Reporter) -> None:
