@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from svckit.settings import ServiceSettings, settings_config
+
+# What the Event API takes as appName.
+_APP = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._:/()@+-]{0,198}[A-Za-z0-9._)@+-])?")
 
 
 class VoteappSettings(ServiceSettings):
@@ -20,9 +24,13 @@ class VoteappSettings(ServiceSettings):
         pattern=r"^[a-z0-9]{1,63}$",
         description="Pod-template hash, sent with every answer and every reported transaction.",
     )
-    version: str = Field("v17", min_length=1, description="Version printed on the page.")
+    version: str = Field(
+        "v17", min_length=1, max_length=255, description="Version printed on the page."
+    )
     pod_name: str = Field(
-        "", description="Host name printed on the page; default vote-<hash>-<5 characters>."
+        "",
+        max_length=255,
+        description="Host name printed on the page; default vote-<hash>-<5 characters>.",
     )
     option_a: str = Field("Cats", description="What a vote for `a` means.")
     option_b: str = Field("Dogs", description="What a vote for `b` means.")
@@ -31,7 +39,7 @@ class VoteappSettings(ServiceSettings):
         pattern=r"^(https?://.+)?$",
         description="Base URL of the Event API; empty reports nothing.",
     )
-    app: str = Field("voting01-vote-qa", min_length=1, description="appName of the telemetry.")
+    app: str = Field("voting01-vote-qa", description="appName of the telemetry.")
     telemetry: Literal["event-api", "none"] | None = Field(
         None, description="How to report; default event-api when report_to is set, else none."
     )
@@ -41,6 +49,16 @@ class VoteappSettings(ServiceSettings):
         100_000, ge=1, description="How many votes are kept; the oldest go first."
     )
     seed: int = Field(1, ge=0, description="Seed of fault decisions, voter ids and the pod name.")
+
+    @field_validator("app")
+    @classmethod
+    def _is_an_application_name(cls, value: str) -> str:
+        if not _APP.fullmatch(value):
+            raise ValueError(
+                "expected letters, digits, space and . _ : / ( ) @ + -, at most 200 characters; "
+                "events under another name are refused"
+            )
+        return value
 
     @field_validator("telemetry")
     @classmethod

@@ -44,6 +44,10 @@ def test_reporting_follows_the_address(values: dict[str, str], reports: bool) ->
         pytest.param({"telemetry": "event-api"}, "needs --report-to", id="no-address"),
         pytest.param({"hash": "Not A Hash"}, "hash", id="hash"),
         pytest.param({"report_to": "apm:8080"}, "report_to", id="no-scheme"),
+        pytest.param({"app": "vote "}, "'app': expected letters", id="app"),
+        pytest.param({"app": ""}, "'app': expected letters", id="no-app"),
+        pytest.param({"version": "v" * 256}, "version", id="long-version"),
+        pytest.param({"pod_name": "p" * 256}, "pod_name", id="long-pod-name"),
     ],
 )
 def test_wrong_settings_are_refused_by_name(values: dict[str, str], message: str) -> None:
