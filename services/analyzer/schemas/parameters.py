@@ -18,7 +18,8 @@ from svckit.timestamps import parse_timestamp
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_APP = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/()-]{0,127}")
+# What an APM takes as an application's name; another one could only come back as its refusal.
+_APP = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._:/()@+-]{0,198}[A-Za-z0-9._)@+-])?")
 _HASH = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _THRESHOLD = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 MAX_WINDOW_SECONDS = 24 * 3600
@@ -65,7 +66,7 @@ def read_analysis_query(items: Iterable[tuple[str, str]]) -> AnalysisQuery:
     """
     values = _read(items, known=ANALYSIS_PARAMETERS, required=("app", "canary", "stable"))
     query = AnalysisQuery(
-        app=_matching(values, "app", _APP, "letters, digits and . _ : / ( ) - or spaces"),
+        app=_matching(values, "app", _APP, "letters, digits, space and . _ : / ( ) @ + -"),
         canary=_matching(values, "canary", _HASH, "a pod-template hash such as 7cd75c6d7c"),
         stable=_matching(values, "stable", _HASH, "a pod-template hash such as 54bc444575"),
         window_seconds=_window(values.get("window", DEFAULT_WINDOW)),
