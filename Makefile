@@ -18,10 +18,10 @@ demo: $(STAMP) ## Promote a good canary, roll back a bad one, and write the repo
 
 ##@ Check
 test: $(STAMP) ## Run the whole default test suite (offline, loopback only)
-	$(BIN)/pytest -n 2 --dist worksteal -m "not external" $(ARGS)
+	$(BIN)/pytest -n 2 --dist worksteal -m "not external and not slow" $(ARGS)
 
-e2e: $(STAMP) ## Run what needs more than Python: a browser, real clients
-	$(BIN)/pytest -m external $(ARGS)
+e2e: $(STAMP) ## Run the long rollouts, and what needs more than Python (a browser, other tools)
+	$(BIN)/pytest -n 2 --dist worksteal -m "external or slow" $(ARGS)
 
 lint: $(STAMP) ## Check format, style, types, import contracts, manifests and the lock
 	$(BIN)/ruff format --check .
