@@ -50,6 +50,14 @@ STABLE_HOST = "vote.voting01-qa.svc.cluster.local"
 PROBE = {"User-Agent": "kube-probe/1.33"}
 MANIFESTS = Path(__file__).parents[1] / "deploy" / "rendered" / "qa.yaml"
 
+_VOTE_SCOPE = {
+    "type": "http",
+    "method": "POST",
+    "path": "/",
+    "query_string": b"",
+    "headers": [(b"content-type", b"application/x-www-form-urlencoded")],
+}
+
 HEALTH_STEP, FIRST_ANALYSIS_STEP, LAST_ANALYSIS_STEP = 2, 5, 8
 
 
@@ -113,13 +121,9 @@ class Version:
             transport=httpx.ASGITransport(self.app), base_url="http://vote.test"
         )
 
-    async def vote(self, count: int, **headers: str) -> Counter[int]:
+    async def vote(self, count: int) -> Counter[int]:
         """Cast votes and return how often which status came back."""
-        statuses: Counter[int] = Counter()
-        for number in range(count):
-            response = await self.http.post("/", data={"vote": "ab"[number % 2]}, headers=headers)
-            statuses[response.status_code] += 1
-        return statuses
+        return Counter([await self._cast(b"vote=" + b"ab"[n % 2 :][:1]) for n in range(count)])
 
     async def probe(self, count: int) -> Counter[int]:
         """Ask for the page as a kubelet does."""
@@ -148,6 +152,20 @@ class Version:
         """Close the connections."""
         await self.telemetry.close()
         await self.http.aclose()
+
+    async def _cast(self, form: bytes) -> int:
+        """Post one vote without an HTTP client, which would cost many times the vote itself."""
+        statuses: list[int] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": form}
+
+        async def send(message: Any) -> None:
+            statuses.extend([message["status"]] if "status" in message else [])
+
+        await self.app(_VOTE_SCOPE, receive, send)
+        [status] = statuses
+        return status
 
 
 class Suite:
@@ -185,12 +203,13 @@ class Suite:
         )
         self.canary = Version(clock, self.cluster, CANARY, version="v17")
         self.stable = Version(clock, self.cluster, STABLE, version="v16")
-        self.cluster.hosts |= {
+        self._hosts: dict[str, ASGIApp] = {
             APM_HOST: self.apm_app,
             ANALYZER_HOST: self.analyzer_app,
             CANARY_HOST: self.canary.app,
             STABLE_HOST: self.stable.app,
         }
+        self.cluster.hosts |= self._hosts
         self.apm = self._client(APM_HOST)
         self.analyzer = self._client(ANALYZER_HOST)
         self._stack = AsyncExitStack()
@@ -206,7 +225,8 @@ class Suite:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close everything."""
+        """Close everything; whoever was taken off the network is back for it."""
+        self.cluster.hosts |= self._hosts
         await self._stack.aclose()
 
     def _client(self, host: str) -> httpx.AsyncClient:
