@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from rollout_runner.adapters.bench_network import BenchNetwork
 from rollout_runner.adapters.bench_world import BenchWorld
 from rollout_runner.adapters.cluster_network import Address, ClusterNetwork
+from rollout_runner.adapters.operator_server import operator_server
 from rollout_runner.adapters.providers.job import JobProvider
 from rollout_runner.adapters.providers.web import WebProvider
 from rollout_runner.adapters.voteapp_workload import VoteappWorkload
@@ -33,7 +34,7 @@ from rollout_runner.events import (
     Warned,
     moment,
 )
-from rollout_runner.scenarios.model import Scenario
+from rollout_runner.scenarios.model import OPERATOR_COMMANDS, Scenario
 from svckit.asgi import distribution_version
 from svckit.clock import ScaledClock, SystemClock
 from svckit.errors import SuiteError
@@ -49,20 +50,22 @@ ADMIN_KEY = "bench-admin-key"
 APM_SERVICE = "mock-newrelic"
 ANALYZER_SERVICE = "canary-analyzer"
 PROVIDERS = ("web", "job")
+LOGS = "logs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchOptions:
     """How a run is made.
 
-    `speed` is virtual seconds per real second; `log_dir` receives one log per program.
+    `speed` is virtual seconds per real second; `folder` receives one log per program in `logs`,
+    and the control file while the run lasts.
     """
 
     speed: float
     argo_version: ArgoVersion
     scenario: Scenario
     stay_paused: bool
-    log_dir: Path
+    folder: Path
 
 
 async def run_on_bench(subject: Subject, options: BenchOptions, sink: EventSink) -> RunFinished:
@@ -116,7 +119,7 @@ class _Bench:
         self._cluster = ClusterNetwork()
         self._programs = Programs(
             clock=self._clock,
-            log_dir=options.log_dir,
+            log_dir=options.folder / LOGS,
             sink=self._sink,
             on_change=self._alarm.ring,
         )
@@ -199,6 +202,19 @@ class _Bench:
             sink=self._sink,
         )
         await run.bring_up_stable()
+
+        def operate(command: str) -> None:
+            director.request(command)
+            self._alarm.ring()
+
+        await self._stack.enter_async_context(
+            operator_server(
+                self._options.folder,
+                commands=OPERATOR_COMMANDS,
+                operate=operate,
+                status=lambda: controller.status.to_json(),
+            )
+        )
         return await run.execute(self._started())
 
     async def _start_apm(self) -> ServiceProcess:
@@ -286,7 +302,7 @@ class _Bench:
             clock=self._clock,
             version=self._options.argo_version,
             sink=self._sink,
-            on_completed=self._alarm.ring,
+            on_phase_change=self._alarm.ring,
         )
         self._runs.append(run)
         return run

@@ -60,7 +60,7 @@ class AnalysisController:
         clock: Clock,
         version: ArgoVersion,
         sink: EventSink,
-        on_completed: Callable[[], None],
+        on_phase_change: Callable[[], None],
     ) -> None:
         self.plan = plan
         self.status = AnalysisRunStatus()
@@ -69,7 +69,7 @@ class AnalysisController:
         self._clock = clock
         self._version = version
         self._sink = sink
-        self._on_completed = on_completed
+        self._on_phase_change = on_phase_change
         self._alarm = Alarm(clock)
 
     def terminate(self) -> None:
@@ -85,6 +85,7 @@ class AnalysisController:
         """Make passes until the run is completed."""
         self._sink.write(self._started())
         while True:
+            phase = self.status.phase
             self.status, tasks = begin(
                 self._run, self.status, now=self._clock.now(), version=self._version
             )
@@ -98,6 +99,8 @@ class AnalysisController:
                 self._record(results)
             if self.status.completed:
                 break
+            if self.status.phase is not phase:
+                self._on_phase_change()
             await self._alarm.wait_until(next_at)
         self._sink.write(
             AnalysisRunCompleted(
@@ -108,7 +111,7 @@ class AnalysisController:
                 status=self.status.to_json(),
             )
         )
-        self._on_completed()
+        self._on_phase_change()
 
     async def _perform(self, task: MetricTask) -> tuple[str, Measurement]:
         """Let the provider do one task; the measurement carries when it began and ended."""

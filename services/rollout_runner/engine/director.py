@@ -47,6 +47,11 @@ class Director:
         ]
         await self._perform(sorted(due, key=lambda entry: entry.at or 0.0))
 
+    def request(self, command: str) -> None:
+        """Take an operator command, from the scenario or from a person."""
+        self._commands.append(command)
+        self._sink.write(OperatorCommand(at=moment(self._clock.now()), command=command))
+
     def take_commands(self) -> list[str]:
         """Return the operator commands that came up since the last call."""
         commands, self._commands = self._commands, []
@@ -59,16 +64,19 @@ class Director:
         return self._began_at + min(times) if times else None
 
     @property
-    def awaits_operator(self) -> bool:
-        """Whether a timed operator command is still to come."""
-        return any(entry.do is not None and entry.at is not None for entry in self._pending)
+    def has_commands(self) -> bool:
+        """Whether operator commands wait to be taken."""
+        return bool(self._commands)
+
+    def will(self, *commands: str) -> bool:
+        """Say whether one of these operator commands is still to come at a set time."""
+        return any(entry.do in commands for entry in self._pending if entry.at is not None)
 
     async def _perform(self, entries: list[TimelineEntry]) -> None:
         for entry in entries:
             self._pending.remove(entry)
             if entry.do is not None:
-                self._commands.append(entry.do)
-                self._sink.write(OperatorCommand(at=moment(self._clock.now()), command=entry.do))
+                self.request(entry.do)
                 continue
             detail = await self._world.act(entry)
             self._sink.write(

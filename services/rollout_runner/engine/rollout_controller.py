@@ -27,19 +27,17 @@ from rollout_runner.argo.rollout import (
     next_at,
     reconcile,
 )
-from rollout_runner.argo.rollout.operator import abort
+from rollout_runner.argo.rollout.operator import abort, promote, promote_full, retry
+from rollout_runner.engine.rollout_changes import changes
 from rollout_runner.events import (
     ControllerEvent,
-    PauseStarted,
-    PhaseChanged,
     ReplicaSetScaled,
     ServiceSwitched,
-    StepCompleted,
     StepStarted,
     WeightChanged,
     moment,
 )
-from svckit.errors import SuiteError
+from svckit.errors import InvalidInput, SuiteError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,6 +47,7 @@ if TYPE_CHECKING:
     from rollout_runner.ports import EventSink, Network, Workload
     from svckit.clock import Clock
 
+_STEP_COMPLETED = "RolloutStepCompleted"
 _MAX_PASSES = 200
 """More passes than any sequence of immediate changes needs; beyond it the rules contradict."""
 
@@ -81,7 +80,7 @@ class RolloutController:
             create_run: builds an AnalysisRun for the Rollout.
             on_split: awaited before the traffic is split in another way.
             on_step: awaited when a step becomes current, before anything of it happens.
-            on_news: called when an AnalysisRun has ended.
+            on_news: called when the task of an AnalysisRun has ended, also by an error.
             objection: a sentence when a promotion must not happen, else "". It is asked when the
                 rules would promote; then the update is aborted and `withheld` holds the sentence.
         """
@@ -118,32 +117,65 @@ class RolloutController:
 
     async def reconcile(self) -> float | None:
         """Make passes until nothing changes; return when to look again, None for news only."""
-        self._raise_failures()
         for _ in range(_MAX_PASSES):
+            self._raise_failures()
             now = self._clock.now()
             observed = self._observe()
             status, effects = reconcile(self.spec, self.status, observed, now)
-            if status.fully_promoted and not self.status.fully_promoted:
+            if self._promotes(status):
                 self.withheld = self._objection()
                 if self.withheld:
-                    status, effects = abort(self.status), ()
+                    # A full promotion that was asked for would lift the abort in the next pass.
+                    status, effects = replace(abort(self.status), promote_full=False), ()
             changed = status != self.status
             before, self.status = self.status, status
             for effect in effects:
                 await self._perform(effect)
             await self._split_traffic()
-            await self._record_changes(before)
+            completed = any(
+                isinstance(effect, RecordEvent) and effect.reason == _STEP_COMPLETED
+                for effect in effects
+            )
+            await self._record(before, completed=completed)
             if not changed and not effects:
                 return next_at(self.spec, self.status, self._observe(), self._clock.now())
         raise SuiteError(
             f"rollout {self.spec.name}: no end after {_MAX_PASSES} passes; this is a bug"
         )
 
+    async def operate(self, command: str) -> None:
+        """Let a person act, as `kubectl argo rollouts` does; the next `reconcile` follows it.
+
+        Raises:
+            InvalidInput: there is no such command.
+        """
+        before = self.status
+        match command:
+            case "promote":
+                self.spec, self.status = promote(self.spec, before)
+            case "promote-full":
+                self.spec, self.status = promote_full(self.spec, before)
+            case "abort":
+                self.status = abort(before)
+            case "retry":
+                self.status = retry(before)
+            case _:
+                raise InvalidInput(
+                    f"unknown operator command {command!r}",
+                    hint="expected promote, promote-full, abort or retry",
+                )
+        await self._record(before)
+
     async def close(self) -> None:
         """End what still runs."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _promotes(self, after: RolloutStatus) -> bool:
+        """Whether the pass makes a new version stable in place of another."""
+        before = self.status
+        return bool(before.stable_rs) and after.fully_promoted and not before.fully_promoted
 
     def _raise_failures(self) -> None:
         for task in self._tasks:
@@ -240,37 +272,15 @@ class RolloutController:
             self._recorded_weight = self.weight
             self._sink.write(WeightChanged(at=moment(self._clock.now()), weight=self.weight))
 
-    async def _record_changes(self, before: RolloutStatus) -> None:
-        """Write down what the new status says that the old one did not."""
-        after = self.status
-        at = moment(self._clock.now())
-        steps = self.spec.canary.steps
+    async def _record(self, before: RolloutStatus, *, completed: bool = False) -> None:
+        """Write down what the status says that it did not say before."""
+        after, steps = self.status, self.spec.canary.steps
         if after.abort and not before.abort:
-            self.aborted_at_step = before.current_step_index
-        if after.pause_conditions and not before.pause_conditions:
-            index = after.current_step_index
-            pause = steps[index].pause if index is not None and index < len(steps) else None
-            self._sink.write(
-                PauseStarted(
-                    at=at,
-                    index=index,
-                    reason=str(after.pause_conditions[0].reason),
-                    duration_seconds=None
-                    if pause is None or pause.duration is None
-                    else pause.seconds,
-                )
-            )
-        if (after.phase, after.message) != (before.phase, before.message):
-            self._sink.write(PhaseChanged(at=at, phase=str(after.phase), message=after.message))
-        template_changed = after.current_pod_hash != before.current_pod_hash
-        if after.current_step_index == before.current_step_index and not template_changed:
-            return
-        old, new = before.current_step_index, after.current_step_index
-        if new is None or after.abort:
-            return
-        if old is not None and not template_changed and old < new <= len(steps):
-            for index in range(old, new):
-                self._sink.write(StepCompleted(at=at, index=index, text=steps[index].text))
-        if new < len(steps):
-            self._sink.write(StepStarted(at=at, index=new, text=steps[new].text))
-            await self._on_step(new)
+            index = before.current_step_index
+            self.aborted_at_step = index if index is not None and index < len(steps) else None
+        for event in changes(
+            before, after, steps=steps, completed=completed, now=self._clock.now()
+        ):
+            self._sink.write(event)
+            if isinstance(event, StepStarted):
+                await self._on_step(event.index)

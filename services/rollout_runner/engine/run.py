@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from rollout_runner.argo.rollout import RolloutPhase, RolloutSpec
-from rollout_runner.argo.rollout.operator import abort, promote, promote_full, retry
 from rollout_runner.events import RunFinished, moment
-from rollout_runner.scenarios.model import TimelineEntry
+from rollout_runner.scenarios.model import OPERATOR_COMMANDS, TimelineEntry
 from svckit.durations import short_duration
-from svckit.errors import InvalidInput, Unavailable
+from svckit.errors import Unavailable
 
 if TYPE_CHECKING:
     from rollout_runner.engine.alarm import Alarm
@@ -33,6 +32,10 @@ LONGEST_RUN_SECONDS = 4 * 3600.0
 
 class Casualties(Protocol):
     """The programs that a run needs."""
+
+    def objection(self) -> str:
+        """Say which programs were lost; "" when none."""
+        ...
 
     def failures(self) -> list[Exception]:
         """Return what could not be started; the run cannot go on."""
@@ -78,15 +81,18 @@ class RolloutRun:
         """Deploy the stable version: no steps, no analysis, as Argo's initial deploy.
 
         Raises:
-            Unavailable: it did not become healthy.
+            Unavailable: it did not become healthy, or a program was lost before the run began.
         """
         deadline = self._clock.now() + STABLE_SECONDS * self._clock.rate
         while True:
             next_at = await self._controller.reconcile()
             self._raise_failures()
+            lost = self._casualties.objection()
+            if lost:
+                raise Unavailable(f"the stable version is not up: {lost}")
             if self._controller.status.phase is RolloutPhase.HEALTHY and next_at is None:
                 return
-            if self._clock.now() > deadline:
+            if self._clock.now() >= deadline:
                 status = self._controller.status
                 raise Unavailable(f"the stable version is {status.phase}: {status.message}")
             await self._alarm.wait_until(deadline if next_at is None else min(next_at, deadline))
@@ -104,9 +110,7 @@ class RolloutRun:
         deadline = now + LONGEST_RUN_SECONDS
         while True:
             await self._director.time_passed()
-            for command in self._director.take_commands():
-                self._operate(command)
-            next_at = await self._controller.reconcile()
+            next_at = await self._settle()
             self._raise_failures()
             await self._observer.observe_if_due()
             finished = self._outcome(next_at)
@@ -114,7 +118,7 @@ class RolloutRun:
                 await self._observer.observe()
                 self._sink.write(finished)
                 return finished
-            if self._clock.now() > deadline:
+            if self._clock.now() >= deadline:
                 raise Unavailable(
                     f"the run is not over after {short_duration(LONGEST_RUN_SECONDS)}",
                     hint="a scenario can end it: {at: 30m, do: abort}",
@@ -127,45 +131,37 @@ class RolloutRun:
             ]
             await self._alarm.wait_until(min(each for each in wakes if each is not None))
 
-    def _operate(self, command: str) -> None:
-        controller = self._controller
-        spec, status = controller.spec, controller.status
-        match command:
-            case "promote":
-                spec, status = promote(spec, status)
-            case "promote-full":
-                spec, status = promote_full(spec, status)
-            case "abort":
-                status = abort(status)
-            case "retry":
-                status = retry(status)
-            case _:
-                raise InvalidInput(f"unknown operator command {command!r}")
-        controller.apply(spec)
-        controller.status = status
+    async def _settle(self) -> float | None:
+        """Perform commands and reconcile until neither leads to the other."""
+        while True:
+            for command in self._director.take_commands():
+                await self._controller.operate(command)
+            next_at = await self._controller.reconcile()
+            if not self._director.has_commands:
+                return next_at
 
     def _outcome(self, next_at: float | None) -> RunFinished | None:
         """Return how the run ended, None while it goes on."""
         status = self._controller.status
         at = moment(self._clock.now())
         phase, message = str(status.phase), status.message
-        if status.phase is RolloutPhase.PAUSED:
-            waits_for_person = next_at is None and not self._director.awaits_operator
-            if waits_for_person and not self._plan.stay_paused:
+        if next_at is not None:
+            return None
+        match status.phase:
+            case RolloutPhase.PAUSED:
+                if self._plan.stay_paused or self._director.will(*OPERATOR_COMMANDS):
+                    return None
                 return RunFinished(at=at, outcome="paused", phase=phase, message=message)
-            return None
-        if next_at is not None or self._director.awaits_operator:
-            return None
-        if status.phase is RolloutPhase.HEALTHY and status.fully_promoted:
-            return RunFinished(at=at, outcome="promoted", phase=phase)
-        if status.phase is RolloutPhase.DEGRADED:
-            return RunFinished(
-                at=at,
-                outcome="aborted" if status.abort else "degraded",
-                phase=phase,
-                message=": ".join(filter(None, (message, self._controller.withheld))),
-                aborted_at_step=self._controller.aborted_at_step,
-            )
+            case RolloutPhase.HEALTHY if status.fully_promoted:
+                return RunFinished(at=at, outcome="promoted", phase=phase)
+            case RolloutPhase.DEGRADED if not self._director.will("retry", "promote-full"):
+                return RunFinished(
+                    at=at,
+                    outcome="aborted" if status.abort else "degraded",
+                    phase=phase,
+                    message=": ".join(filter(None, (message, self._controller.withheld))),
+                    aborted_at_step=self._controller.aborted_at_step if status.abort else None,
+                )
         return None
 
     def _raise_failures(self) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -133,6 +133,8 @@ class StepTrigger(_Model):
     step: int = Field(ge=0)
 
 
+OperatorCommand: TypeAlias = Literal["promote", "promote-full", "abort", "retry"]
+OPERATOR_COMMANDS: tuple[str, ...] = get_args(OperatorCommand)
 ProcessName: TypeAlias = Literal["mock-newrelic", "canary-analyzer", "votegen", "stable", "canary"]
 
 
@@ -146,7 +148,7 @@ class TimelineEntry(_Model):
     traffic: Traffic | None = None
     inject: dict[str, Any] | None = None
     clear: Literal["all"] | None = None
-    do: Literal["promote", "promote-full", "abort", "retry"] | None = None
+    do: OperatorCommand | None = None
     stop: ProcessName | None = None
 
     @model_validator(mode="after")
