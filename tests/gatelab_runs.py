@@ -100,13 +100,13 @@ def run_arguments(scenario: Path, folder: Path, speed: str = SPEED) -> list[str]
 
 
 @contextmanager
-def started(text: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+def started(text: str, folder: Path, *flags: str) -> Iterator[subprocess.Popen[str]]:
     """Start a run and end it, whatever the test does."""
     folder.mkdir(parents=True, exist_ok=True)
     scenario = folder / "scenario.yaml"
     scenario.write_text(text)
     process = subprocess.Popen(
-        command(*run_arguments(scenario, folder)),
+        command(*run_arguments(scenario, folder), *flags),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -22,6 +22,7 @@ cli = create_cli(
     epilog=(
         "gatelab demo\n"
         "gatelab run deploy/overlays/qa --scenario scenarios/apm-outage.yaml --speed 20\n"
+        "gatelab promote  # in another terminal, while a run is paused\n"
         "gatelab report .gatelab/run/events.jsonl --format markdown"
     ),
 )
@@ -194,6 +195,50 @@ def report(
     from rollout_runner.report import build_report  # noqa: PLC0415
 
     write_output(RENDERERS[ReportFormat(form)](build_report(read_events(events))), out=out)
+
+
+RunFolder = Annotated[
+    Path | None, typer.Option("--dir", help="Folder of the run [the only one in progress].")
+]
+
+
+@cli.command()
+def promote(
+    full: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--full", help="Skip all remaining steps, pauses and analyses.")
+    ] = False,
+    folder: RunFolder = None,
+) -> None:
+    """End the pause of the run in progress, or skip its current step.
+
+    gatelab promote --full
+    """
+    _act("promote-full" if full else "promote", folder)
+
+
+@cli.command()
+def abort(folder: RunFolder = None) -> None:
+    """Abort the run in progress: all traffic back to stable.
+
+    gatelab abort --dir .gatelab/run
+    """
+    _act("abort", folder)
+
+
+@cli.command()
+def retry(folder: RunFolder = None) -> None:
+    """Take the aborted rollout of the run in progress up again, from its first step.
+
+    gatelab retry
+    """
+    _act("retry", folder)
+
+
+def _act(command: str, folder: Path | None) -> None:
+    from rollout_runner.commands.operate import send_command  # noqa: PLC0415 - keeps --help fast
+
+    where = send_command(command, folder=folder, runs=RUNS_FOLDER)
+    typer.echo(f"{command}: accepted by the run in {where}", err=True)
 
 
 def main() -> NoReturn:

@@ -12,7 +12,7 @@ import errno
 import json
 import signal
 import socket
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,7 +21,7 @@ import uvicorn
 from svckit.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from starlette.types import ASGIApp
 
@@ -95,6 +95,32 @@ def serve(
         listener.close()
     if not server.started:
         raise SystemExit(1)
+
+
+@asynccontextmanager
+async def serve_in_background(app: ASGIApp, *, host: str = "127.0.0.1") -> AsyncIterator[str]:
+    """Serve on a free port beside the caller's own work; yields the base URL.
+
+    Signals stay with the caller.
+    """
+    listener = bind_socket(host, 0)
+    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
+    server = _BackgroundServer(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield listener_url(listener)
+    finally:
+        server.should_exit = True
+        await serving
+        listener.close()
+
+
+class _BackgroundServer(uvicorn.Server):
+    """uvicorn's server without its signal handlers."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 class _Server(uvicorn.Server):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rollout_runner.adapters.bench_network import BenchNetwork
 from rollout_runner.adapters.bench_world import BenchWorld
@@ -207,12 +207,15 @@ class _Bench:
             director.request(command)
             self._alarm.ring()
 
+        def status() -> dict[str, Any]:
+            return controller.status.to_json()
+
         await self._stack.enter_async_context(
             operator_server(
                 self._options.folder,
                 commands=OPERATOR_COMMANDS,
                 operate=operate,
-                status=lambda: controller.status.to_json(),
+                status=status,
             )
         )
         return await run.execute(self._started())

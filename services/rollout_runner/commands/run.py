@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rollout_runner.adapters.event_log import EventFile, Tee, read_events
 from rollout_runner.argo.types import ArgoVersion
-from rollout_runner.bench.bench import PROVIDERS, BenchOptions, run_on_bench
+from rollout_runner.bench.bench import LOGS, PROVIDERS, BenchOptions, run_on_bench
 from rollout_runner.bench.subject import Subject
 from rollout_runner.commands.display import Display
 from rollout_runner.commands.reports import EVENTS_FILE, write_reports
@@ -60,7 +60,7 @@ def perform(request: RunRequest) -> RunReport:
         providers=PROVIDERS,
     )
     request.folder.mkdir(parents=True, exist_ok=True)
-    logs = request.folder / "logs"
+    logs = request.folder / LOGS
     logs.mkdir(exist_ok=True)
     for stale in logs.glob("*.log"):
         stale.unlink()
@@ -70,7 +70,7 @@ def perform(request: RunRequest) -> RunReport:
         argo_version=request.argo_version,
         scenario=request.scenario,
         stay_paused=request.stay_paused,
-        log_dir=logs,
+        folder=request.folder,
     )
     events = request.folder / EVENTS_FILE
     try:
