@@ -7,6 +7,7 @@ sentence, or a sentence without a code, stops the generator.
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -223,6 +224,7 @@ def render() -> str:
     )
 
 
+@cache
 def raised_codes() -> dict[str, set[str]]:
     """Return code -> packages whose sources raise it."""
     found: dict[str, set[str]] = {}
