@@ -30,11 +30,15 @@ lint: $(STAMP) ## Check format, style, types, import contracts, manifests and th
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/yamllint --strict .
 	$(BIN)/python scripts/check_lock.py
+	$(BIN)/python scripts/generate_reference.py --check
 
 ##@ Maintain
 fmt: $(STAMP) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix-only --quiet .
+
+docs: $(STAMP) ## Write the generated reference pages again
+	$(BIN)/python scripts/generate_reference.py
 
 render: $(STAMP) ## Render the overlays for machines without kubectl (needs kubectl)
 	kubectl kustomize deploy/overlays/qa > deploy/rendered/qa.yaml
@@ -53,4 +57,4 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
-.PHONY: help setup demo test e2e lint fmt render lock clean
+.PHONY: help setup demo test e2e lint fmt docs render lock clean

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -137,11 +138,10 @@ def pids(folder: Path) -> dict[str, int]:
     }
 
 
-def is_running(pid: int) -> bool:
-    """Whether the process exists and is not merely waiting to be reaped."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat")
-    return not state.exists() or state.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+def ends_within(descriptor: int, seconds: float) -> bool:
+    """Whether the process of an `os.pidfd_open` descriptor is gone by then."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    gone = bool(poll.poll(seconds * 1000))
+    os.close(descriptor)
+    return gone

@@ -33,7 +33,7 @@ BLOCKS: tuple[tuple[str, type[BaseModel], dict[str, str]], ...] = (
             "manifests": "Kept with the scenario; `gatelab run` takes its PATH from the command"
             " line and does not read this.",
             "rollout": "Which Rollout, when the manifests hold several. `--rollout` wins.",
-            "mode": "`live` or `simulate`. Only live runs exist; the value is not looked at.",
+            "mode": "`live` or `simulate`. Only live runs exist; a run refuses the other.",
             "seed": "Seed of arrivals and faults. `--seed` wins.",
             "versions": "What the versions are called.",
             "traffic": "Votes and how they arrive.",
@@ -58,8 +58,13 @@ BLOCKS: tuple[tuple[str, type[BaseModel], dict[str, str]], ...] = (
         {
             "rate": "Votes per virtual second: `50/s`, `300/m`, or a bare number a second. At"
             " speed 10, `50/s` are 500 real requests a second.",
-            "arrivals": "`constant` or `poisson`. In a timeline only the rate can change.",
+            "arrivals": "`constant` or `poisson`.",
         },
+    ),
+    (
+        "timeline[].traffic",
+        model.TrafficChange,
+        {"rate": "As `traffic.rate`; arrivals keep their kind."},
     ),
     (
         "baseline, canary",

@@ -127,7 +127,8 @@ def run(  # noqa: PLR0917 - one parameter per flag
 ) -> None:
     """Run one rollout against real processes on this machine.
 
-    Exit code: 0 promoted, 3 aborted, 4 paused, 5 when a program was lost, 2 for invalid input.
+    Exit code: 0 promoted, 3 aborted, 4 paused, 5 when a program was lost, 2 for invalid input; 3
+    also when the run was promoted although the scenario expects something else.
 
     gatelab run deploy/overlays/qa --scenario scenarios/unhealthy-canary.yaml
     """
@@ -171,11 +172,13 @@ def run(  # noqa: PLR0917 - one parameter per flag
         )
     )
     write_output(RENDERERS[ReportFormat(output)](report), out=out)
+    code = exit_code(report, read_events(target / EVENTS_FILE))
+    typer.echo(f"report: {(target / 'report.html').resolve()}", err=True)
     problem = unmet_expectation(report, chosen)
     if problem:
-        typer.echo(f"note: {problem}", err=True)
-    typer.echo(f"report: {(target / 'report.html').resolve()}", err=True)
-    raise typer.Exit(exit_code(report, read_events(target / EVENTS_FILE)))
+        typer.echo(f"error: {chosen.name}: {problem}", err=True)
+        code = code or ExitCode.GATE_FAILED
+    raise typer.Exit(code)
 
 
 @cli.command()

@@ -26,6 +26,8 @@ _NANOSECONDS = {
 }
 _TERM = re.compile(r"([0-9]*)(?:\.([0-9]*))?([^0-9.]*)")
 _MAX_NANOSECONDS = 2**63 - 1
+_MAX_DIGITS = 19
+"""More digits are too long a time, or in a fraction far less than a nanosecond."""
 
 
 class DurationError(ValueError):
@@ -34,7 +36,7 @@ class DurationError(ValueError):
 
 def parse_nanoseconds(text: str) -> int:
     """Return the duration in whole nanoseconds, or raise DurationError with Go's message."""
-    quoted = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    quoted = _quote(text)
     invalid = DurationError(f"time: invalid duration {quoted}")
     rest = text
     sign = 1
@@ -50,19 +52,33 @@ def parse_nanoseconds(text: str) -> int:
         match = _TERM.match(rest)
         if match is None or not (match[1] or match[2]):
             raise invalid
-        whole, fraction, unit = match[1], match[2], match[3]
+        whole, fraction, unit = match[1].lstrip("0"), match[2], match[3]
+        if len(whole) > _MAX_DIGITS:
+            raise invalid
         if not unit:
             raise DurationError(f"time: missing unit in duration {quoted}")
         if unit not in _NANOSECONDS:
-            raise DurationError(f'time: unknown unit "{unit}" in duration {quoted}')
+            raise DurationError(f"time: unknown unit {_quote(unit)} in duration {quoted}")
         scale = _NANOSECONDS[unit]
         total += int(whole or "0") * scale
         if fraction:
-            total += int(fraction) * scale // 10 ** len(fraction)
+            digits = fraction[:_MAX_DIGITS]
+            total += int(digits) * scale // 10 ** len(digits)
         if total > _MAX_NANOSECONDS:
             raise invalid
         rest = rest[match.end() :]
     return sign * total
+
+
+def _quote(text: str) -> str:
+    """Quote as Go's package time does: what is not printable ASCII as `\\xNN` of its bytes."""
+    parts = []
+    for char in text:
+        if " " <= char < "\x80":
+            parts.append(f"\\{char}" if char in '"\\' else char)
+        else:
+            parts += [f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogatepass")]
+    return f'"{"".join(parts)}"'
 
 
 def parse_duration(text: str) -> float:

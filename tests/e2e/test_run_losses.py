@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gatelab_runs import QUIET_TRAFFIC, is_running, pids, read_events, started, wait_for_line
+from gatelab_runs import QUIET_TRAFFIC, ends_within, pids, read_events, started, wait_for_line
 
 pytestmark = pytest.mark.e2e
 
@@ -16,7 +16,14 @@ HEALTHY = "name: healthy\n" + QUIET_TRAFFIC
 
 
 @pytest.mark.parametrize(
-    "program", ["mock-newrelic", "canary-analyzer", "votegen", "stable", "canary"]
+    "program",
+    [
+        "mock-newrelic",
+        "votegen",
+        pytest.param("canary-analyzer", marks=pytest.mark.slow),
+        pytest.param("stable", marks=pytest.mark.slow),
+        pytest.param("canary", marks=pytest.mark.slow),
+    ],
 )
 def test_a_program_killed_in_the_last_step_prevents_the_promotion(
     program: str, tmp_path: Path
@@ -45,11 +52,11 @@ def test_nothing_is_left_running(number: int, exit_code: int, tmp_path: Path) ->
     """However the runner ends, its programs end with it."""
     with started(HEALTHY, tmp_path) as process:
         wait_for_line(process, "step 2/9")
-        programs = pids(tmp_path)
+        programs = {name: os.pidfd_open(pid) for name, pid in pids(tmp_path).items()}
         process.send_signal(number)
         process.communicate(timeout=30)
     assert set(programs) == {"mock-newrelic", "canary-analyzer", "votegen", "stable", "canary"}
     assert process.returncode == exit_code
-    assert [name for name, pid in programs.items() if is_running(pid)] == []
+    assert [name for name, pidfd in programs.items() if not ends_within(pidfd, 5)] == []
     if number != signal.SIGKILL:
         assert (tmp_path / "report.html").exists()

@@ -33,6 +33,7 @@ def test_abort_ends_a_paused_run(tmp_path: Path) -> None:
     assert not (tmp_path / "control.json").exists()
 
 
+@pytest.mark.slow
 def test_promote_skips_the_inconclusive_step(tmp_path: Path) -> None:
     """The weight goes on to 100 without another analysis at index 5."""
     with started(SPARSE, tmp_path, *STAY) as process:

@@ -62,6 +62,7 @@ def test_a_bad_canary_is_rolled_back(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_outcome_follows_the_error_rate(tmp_path: Path) -> None:
     """The same scenario with a rate below what the gate can see is promoted by the old gate."""
     done = run_scenario("name: mild\ncanary: {errors: 0.5%}\n" + QUIET_TRAFFIC, tmp_path)
@@ -95,6 +96,7 @@ def test_an_inconclusive_verdict_pauses(tmp_path: Path) -> None:
     assert done.result["message"] == "InconclusiveAnalysisRun"
 
 
+@pytest.mark.slow
 def test_a_report_can_be_written_again(tmp_path: Path) -> None:
     """The event log alone gives the same files as the run did."""
     run_scenario("name: sick\ncanary: {status: 503}\n" + QUIET_TRAFFIC, tmp_path)

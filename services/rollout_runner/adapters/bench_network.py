@@ -70,10 +70,11 @@ class BenchNetwork:
         await self._tell("POST", "/control/start", None)
         self._started = True
 
-    async def change_traffic(self, traffic: Traffic) -> None:
-        """Change how many votes are cast."""
-        self._traffic = traffic
-        await self._tell("PATCH", "/control/plan", {"rate": traffic.rate})
+    async def change_rate(self, rate: float) -> None:
+        """Change how many votes are cast per virtual second."""
+        self._traffic = self._traffic.model_copy(update={"rate": rate})
+        if self._started:
+            await self._tell("PATCH", "/control/plan", {"rate": rate})
 
     async def observe(self) -> Sequence[VersionTraffic]:
         """Return the totals per version; empty when votegen cannot be asked."""

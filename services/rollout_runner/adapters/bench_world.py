@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
@@ -62,7 +63,7 @@ class BenchWorld:
         if entry.baseline is not None:
             return await self._change("stable", entry.baseline)
         if entry.traffic is not None:
-            await self._network.change_traffic(entry.traffic)
+            await self._network.change_rate(entry.traffic.rate)
             return f"traffic is now {entry.traffic.rate:g}/s"
         if entry.inject is not None:
             return await self._inject(entry.inject)
@@ -94,7 +95,7 @@ class BenchWorld:
             body["hash"] = self._hashes[role]
         await self._call("POST", f"{self._apm_url}/control/injections", body, self._admin)
         scope = f" for the {role}" if role else ""
-        return f"the APM now answers {body.get('effect')}{scope}"
+        return f"the APM now answers {json.dumps(body.get('effect'))}{scope}"
 
     async def _call(
         self,

@@ -218,7 +218,7 @@ class _Bench:
                 status=status,
             )
         )
-        return await run.execute(self._started())
+        return await run.execute(self._started(), notes=self._notes())
 
     async def _start_apm(self) -> ServiceProcess:
         apm = await self._programs.start(
@@ -309,6 +309,19 @@ class _Bench:
         )
         self._runs.append(run)
         return run
+
+    def _notes(self) -> list[str]:
+        """Say what manifests and scenario ask for that a live run on one machine does not do."""
+        notes = [
+            f"{field} has no effect without a cluster"
+            for field in self._subject.canary.without_effect
+        ]
+        behaviours = [self._scenario.baseline, self._scenario.canary]
+        for entry in self._scenario.timeline:
+            behaviours += filter(None, (entry.canary, entry.baseline))
+        if any(each.p50 is not None or each.p99 is not None for each in behaviours):
+            notes.append("p50 and p99 shape simulated traffic; a live version is as fast as it is")
+        return notes
 
     def _wake_runs(self) -> None:
         for run in self._runs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rollout_runner.argo.analysis import AnalysisTemplate
@@ -19,7 +20,6 @@ from svckit.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from pathlib import Path
 
     from rollout_runner.argo.rollout import RolloutAnalysis
     from rollout_runner.manifests import Selection
@@ -83,7 +83,7 @@ class Subject:
         before = _with_tag(manifest, versions.stable)
         analyses = _analyses(canary)
         return cls(
-            source=str(path),
+            source=_shown(path),
             manifest=manifest,
             namespace=selection.namespace,
             stable=read_rollout(before),
@@ -101,6 +101,14 @@ class Subject:
             secrets=selection.secret_values,
             config_maps={name: each.data for name, each in selection.config_maps.items()},
         )
+
+
+def _shown(path: Path) -> str:
+    """Return the path as a report should show it: relative where that is possible."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return path.name
 
 
 def _refuse_other_providers(

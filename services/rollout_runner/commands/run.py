@@ -53,6 +53,12 @@ def perform(request: RunRequest) -> RunReport:
             f"--speed {request.speed:g}: expected more than 0 and at most {FASTEST:g}",
             hint="--speed 10 makes eleven minutes last about one; 1 is real time",
         )
+    if request.scenario.mode != "live":
+        raise InvalidInput(
+            f"scenario {request.scenario.name}: mode is {request.scenario.mode}, but this run is"
+            " live",
+            hint="leave `mode` out, or set it to live",
+        )
     subject = Subject.load(
         request.manifests,
         rollout=request.rollout,

@@ -224,6 +224,7 @@ class RolloutController:
                 self._change(effect.hash, scale_down_deadline=effect.deadline)
             case ScaleReplicaSet():
                 self._change(effect.hash, replicas=effect.replicas)
+                await self._split_traffic()  # nobody is sent to pods that are about to go
                 await self._workload.scale(effect.hash, effect.replicas)
                 self._sink.write(
                     ReplicaSetScaled(at=at, hash=effect.hash, replicas=effect.replicas)
@@ -257,7 +258,7 @@ class RolloutController:
         """Tell the network who gets what, when that has changed."""
         canary = self.spec.canary
         if canary.traffic_routing is None:
-            split = {name: self._workload.available(name) for name in self._replica_sets}
+            split = self._shares_of_pods()
         else:
             stable_hash = self._services.get(canary.stable_service, "")
             canary_hash = self._services.get(canary.canary_service, "")
@@ -271,6 +272,21 @@ class RolloutController:
         if self.weight != self._recorded_weight:
             self._recorded_weight = self.weight
             self._sink.write(WeightChanged(at=moment(self._clock.now()), weight=self.weight))
+
+    def _shares_of_pods(self) -> dict[str, int]:
+        """Return what each hash gets without a router: its share of the available pods.
+
+        The canary's share is its weight, which the rules do not set in this case.
+        """
+        pods = {
+            name: min(self._workload.available(name), each.replicas)
+            for name, each in self._replica_sets.items()
+        }
+        total = sum(pods.values())
+        if total:
+            canary = 0 if self.status.fully_promoted else pods.get(self.spec.pod_hash, 0)
+            self.weight = round(100 * canary / total)
+        return pods
 
     async def _record(self, before: RolloutStatus, *, completed: bool = False) -> None:
         """Write down what the status says that it did not say before."""

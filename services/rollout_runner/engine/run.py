@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from rollout_runner.argo.rollout import RolloutPhase, RolloutSpec
-from rollout_runner.events import RunFinished, moment
+from rollout_runner.events import RunFinished, Warned, moment
 from rollout_runner.scenarios.model import OPERATOR_COMMANDS, TimelineEntry
 from svckit.durations import short_duration
 from svckit.errors import Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rollout_runner.engine.alarm import Alarm
     from rollout_runner.engine.director import Director
     from rollout_runner.engine.rollout_controller import RolloutController
@@ -97,14 +99,20 @@ class RolloutRun:
                 raise Unavailable(f"the stable version is {status.phase}: {status.message}")
             await self._alarm.wait_until(deadline if next_at is None else min(next_at, deadline))
 
-    async def execute(self, started: RunStarted) -> RunFinished:
+    async def execute(self, started: RunStarted, *, notes: Sequence[str] = ()) -> RunFinished:
         """Apply the new version and go on to the end; every event is written on the way.
+
+        Args:
+            started: the first event.
+            notes: what a reader of the report should know from the start.
 
         Raises:
             Unavailable: a program could not be started, or the run went on for hours.
         """
         now = self._clock.now()
         self._sink.write(started)
+        for note in notes:
+            self._sink.write(Warned(at=moment(now), message=note))
         self._director.begin(self._plan.timeline)
         self._controller.apply(self._plan.canary)
         deadline = now + LONGEST_RUN_SECONDS

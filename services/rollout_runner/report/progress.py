@@ -157,7 +157,9 @@ class Progress:
         if analysis is not None:
             analysis.last_phases[event.metric] = event.phase
             analysis.taken[event.metric] = event.number
-        count = f"/{plan.count}" if plan and plan.count else ""
+        # Errors are retried beyond the count, so "3/2" would puzzle.
+        within = plan is not None and plan.count is not None and event.number <= plan.count
+        count = f"/{plan.count}" if plan is not None and within else ""
         mark = self._paint.tone(phase_tone(event.phase), phase_mark(event.phase))
         text = f"{mark} {event.metric} {event.number}{count}  {_measured(event, plan)}".rstrip()
         return self._line(event, "", f"{text}  {self._paint.dim(f'[{self._rates()}]')}")

@@ -82,6 +82,12 @@ class Traffic(_Model):
     arrivals: Literal["constant", "poisson"] = "poisson"
 
 
+class TrafficChange(_Model):
+    """Another rate from now on; arrivals keep their kind."""
+
+    rate: PerSecond
+
+
 class AddedLatency(_Model):
     """Latency put on top of what the version needs by itself (real time)."""
 
@@ -145,7 +151,7 @@ class TimelineEntry(_Model):
     on: StepTrigger | None = None
     canary: Behaviour | None = None
     baseline: Behaviour | None = None
-    traffic: Traffic | None = None
+    traffic: TrafficChange | None = None
     inject: dict[str, Any] | None = None
     clear: Literal["all"] | None = None
     do: OperatorCommand | None = None

@@ -442,7 +442,7 @@ async def test_without_traffic_routing_pods_are_the_weight(
     finished = await trial.play()
     assert finished is not None
     assert finished.outcome == "promoted"
-    assert trial.log.of(WeightChanged) == []
+    assert [event.weight for event in trial.log.of(WeightChanged)] == [33, 50, 67, 100, 0]
     assert trial.roads.selected == {}
     assert {trial.stable_hash: 1, trial.canary_hash: 1} in trial.roads.splits
     assert trial.roads.splits[-1] == {trial.canary_hash: 2}

@@ -55,6 +55,9 @@ def test_reads_what_go_reads(text: str, seconds: float) -> None:
         ("s", 'time: invalid duration "s"'),
         ("5 m", 'time: unknown unit " m" in duration "5 m"'),
         ("9223372036854775808ns", 'time: invalid duration "9223372036854775808ns"'),
+        ('1"\\', r'time: unknown unit "\"\\" in duration "1\"\\"'),
+        ("1\u00e9\n", r'time: unknown unit "\xc3\xa9\x0a" in duration "1\xc3\xa9\x0a"'),
+        ("1\ud800", r'time: unknown unit "\xed\xa0\x80" in duration "1\xed\xa0\x80"'),
     ],
 )
 def test_refuses_what_go_refuses(text: str, message: str) -> None:
@@ -62,6 +65,15 @@ def test_refuses_what_go_refuses(text: str, message: str) -> None:
     with pytest.raises(DurationError) as error:
         parse_duration(text)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("digits", [20, 10_000])
+def test_any_number_of_digits_is_read_or_refused(digits: int) -> None:
+    """Too long a time is refused, a fraction is cut, leading zeros mean nothing."""
+    with pytest.raises(DurationError, match="invalid duration"):
+        parse_duration("9" * digits + "s")
+    assert parse_duration("0." + "9" * digits + "s") == pytest.approx(1)
+    assert parse_duration("0" * digits + "5s") == 5
 
 
 @pytest.mark.parametrize(

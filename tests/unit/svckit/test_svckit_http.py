@@ -64,7 +64,7 @@ async def test_an_expected_failure_is_a_problem() -> None:
     body = response.json()
     assert body.pop("instance").startswith("urn:request:")
     assert body == {
-        "type": "https://gatelab.dev/problems/shed_locked",
+        "type": "urn:gatelab:problem:shed_locked",
         "title": "Conflict",
         "status": 409,
         "detail": "the shed is locked",
