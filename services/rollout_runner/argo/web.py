@@ -67,7 +67,7 @@ class WebRequest:
         body: empty if there is none.
         timeout_seconds: for all of it: connecting, redirects, reading the body.
         insecure: whether certificates are left unverified.
-        max_redirects: 301 to 303 turn POST into GET without a body, 307 and 308 keep both.
+        max_redirects: as many requests are sent at most (`web_redirect`).
         oauth2: where to get a token first, if anywhere.
     """
 
@@ -128,13 +128,16 @@ def build_request(web: Mapping[str, Any]) -> WebRequest:
         insecure=bool(web.get("insecure")),
         oauth2=oauth2,
     )
-    _check_sendable(request)
+    check_sendable(request)
     return request
 
 
 def request_error(method: str, url: str, reason: str) -> str:
-    """Word a failed exchange as Go's client does: `Get "http://…": connection refused`."""
-    return f"{method[:1]}{method[1:].lower()} {quote(url)}: {reason}"
+    """Word a failed exchange as Go's client does: `Get "http://…": connection refused`.
+
+    A password in the URL is not shown.
+    """
+    return f"{method[:1]}{method[1:].lower()} {quote(_without_password(url))}: {reason}"
 
 
 def measure(
@@ -242,7 +245,7 @@ def _canonical(name: str) -> str:
     return "-".join(part[:1].upper() + part[1:].lower() for part in name.split("-"))
 
 
-def _check_sendable(request: WebRequest) -> None:
+def check_sendable(request: WebRequest) -> None:
     """Refuse what Go's transport refuses, in its order."""
     scheme = request.url.partition(":")[0].lower() if ":" in request.url else ""
     reason = ""
@@ -264,5 +267,15 @@ def _check_sendable(request: WebRequest) -> None:
 
 
 def _host(url: str) -> str:
-    authority = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
-    return authority.rpartition("@")[2]
+    return _authority(url).rpartition("@")[2]
+
+
+def _authority(url: str) -> str:
+    return re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
+
+
+def _without_password(url: str) -> str:
+    authority = _authority(url)
+    user, at, host = authority.rpartition("@")
+    name, colon, _ = user.partition(":")
+    return url.replace(authority, f"{name}:***@{host}", 1) if at and colon else url
