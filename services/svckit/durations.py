@@ -24,10 +24,10 @@ _NANOSECONDS = {
     "m": 60_000_000_000,
     "h": 3_600_000_000_000,
 }
-_TERM = re.compile(r"([0-9]*)(?:\.([0-9]*))?([^0-9.]*)")
+# Digits of a fraction beyond the nineteenth are far less than a nanosecond.
+_TERM = re.compile(r"([0-9]*)(?:\.([0-9]{0,19})[0-9]*)?([^0-9.]*)")
 _MAX_NANOSECONDS = 2**63 - 1
 _MAX_DIGITS = 19
-"""More digits are too long a time, or in a fraction far less than a nanosecond."""
 
 
 class DurationError(ValueError):
@@ -50,11 +50,9 @@ def parse_nanoseconds(text: str) -> int:
     total = 0
     while rest:
         match = _TERM.match(rest)
-        if match is None or not (match[1] or match[2]):
+        if match is None or not (match[1] or match[2]) or len(match[1].lstrip("0")) > _MAX_DIGITS:
             raise invalid
         whole, fraction, unit = match[1].lstrip("0"), match[2], match[3]
-        if len(whole) > _MAX_DIGITS:
-            raise invalid
         if not unit:
             raise DurationError(f"time: missing unit in duration {quoted}")
         if unit not in _NANOSECONDS:
@@ -62,8 +60,7 @@ def parse_nanoseconds(text: str) -> int:
         scale = _NANOSECONDS[unit]
         total += int(whole or "0") * scale
         if fraction:
-            digits = fraction[:_MAX_DIGITS]
-            total += int(digits) * scale // 10 ** len(digits)
+            total += int(fraction) * scale // 10 ** len(fraction)
         if total > _MAX_NANOSECONDS:
             raise invalid
         rest = rest[match.end() :]
@@ -71,7 +68,7 @@ def parse_nanoseconds(text: str) -> int:
 
 
 def _quote(text: str) -> str:
-    """Quote as Go's package time does: what is not printable ASCII as `\\xNN` of its bytes."""
+    """Quote as Go's package time does: what is not printable ASCII as the hex of its bytes."""
     parts = []
     for char in text:
         if " " <= char < "\x80":
