@@ -6,6 +6,7 @@ of a response is ever kept, so an affinity cookie cannot tie a voter to one vers
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 DEFAULT_POOL = 1000
 MAX_POOL = 1_000_000
+_POOL = re.compile(r"returning:0*([1-9][0-9]{0,6})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +42,13 @@ class Voters:
         Raises:
             InvalidInput: anything else.
         """
-        kind, _, size = text.partition(":")
         if text == "new":
             return cls()
         if text == "returning":
             return cls(pool=DEFAULT_POOL)
-        if kind == "returning" and size.isdecimal() and 1 <= int(size) <= MAX_POOL:
-            return cls(pool=int(size))
+        size = _POOL.fullmatch(text)
+        if size is not None and int(size[1]) <= MAX_POOL:
+            return cls(pool=int(size[1]))
         raise InvalidInput(
             f"voters is {text!r}, expected new, returning or returning:N",
             hint=f"returning:500 votes as one of 500 voters; N is from 1 to {MAX_POOL}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -10,6 +9,8 @@ from urllib.parse import urlsplit
 from svckit.errors import InvalidInput
 
 DEFAULT_NAME = "default"
+MAX_WEIGHT = 1e9
+"""Far more than any share needs, and sums of it keep every share."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _TARGET = re.compile(r"(?:(?P<name>[^=:/]*)=)?(?P<url>.+?)(?:@(?P<weight>[^@/:]*))?")
 
@@ -36,7 +37,8 @@ class Endpoint:
             host, port = parts.hostname, parts.port
         except ValueError as error:
             raise InvalidInput(f"target URL {url!r}: {error}", hint=hint) from None
-        if parts.scheme != "http" or not host or "@" in parts.netloc:
+        usable = parts.netloc.isascii() and parts.netloc.isprintable() and " " not in parts.netloc
+        if parts.scheme != "http" or not host or "@" in parts.netloc or not usable:
             raise InvalidInput(f"target URL {url!r} cannot be used", hint=hint)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         if not (path.isascii() and path.isprintable()) or " " in path:
@@ -91,6 +93,8 @@ class Target:
 
 
 def check_weight(name: str, weight: float) -> None:
-    """Raise InvalidInput unless the weight is a number from 0 up."""
-    if not (math.isfinite(weight) and weight >= 0):
-        raise InvalidInput(f"target {name!r}: weight {weight} is not a number from 0 up")
+    """Raise InvalidInput unless the weight is a number from 0 to MAX_WEIGHT."""
+    if not 0 <= weight <= MAX_WEIGHT:
+        raise InvalidInput(
+            f"target {name!r}: weight {weight} is not a number from 0 to {MAX_WEIGHT:.0f}"
+        )

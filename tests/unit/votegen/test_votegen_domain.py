@@ -59,6 +59,11 @@ def test_targets_are_read(text: str, expected: Target) -> None:
         pytest.param("a=http://h@many", "'many' is not a number", id="bad-weight"),
         pytest.param("a=http://h@-1", "weight -1.0", id="negative-weight"),
         pytest.param("a=http://h@nan", "weight nan", id="nan-weight"),
+        pytest.param("a=http://h@inf", "weight inf", id="endless-weight"),
+        pytest.param("a=http://h@1e308", "weight 1e\\+308", id="huge-weight"),
+        pytest.param("http://b\u00f6se.test", "cannot be used", id="not-ascii"),
+        pytest.param("http://\ud800", "cannot be used", id="no-text"),
+        pytest.param("http://a b/", "cannot be used", id="space-in-host"),
         pytest.param("=http://h", "target name ''", id="empty-name"),
         pytest.param("a b=http://h", "target name 'a b'", id="space-in-name"),
         pytest.param("http://h/a b", "percent-encoded", id="space-in-path"),
@@ -183,7 +188,13 @@ def test_voters_are_read(text: str, pool: int | None) -> None:
     assert Voters.parse(text).pool == pool
 
 
-@pytest.mark.parametrize("text", ["", "old", "returning:", "returning:0", "returning:-1", "new:5"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "old", "returning:", "returning:0", "returning:-1", "returning:1000001", "new:5",
+        pytest.param("returning:" + "9" * 5000, id="digits"),
+    ],
+)  # fmt: skip
 def test_wrong_voters_are_refused(text: str) -> None:
     """Anything else is an error."""
     with pytest.raises(InvalidInput, match="expected new, returning or returning:N"):
