@@ -137,8 +137,8 @@ class RunVerdict:
 
     @property
     def reason(self) -> str:
-        """All sentences, deciding metrics first, so that no finding hides behind another."""
-        return "; ".join(metric.reason for metric in self._by_weight())
+        """Every sentence once, deciding metrics first, so that no finding hides behind another."""
+        return "; ".join(dict.fromkeys(metric.reason for metric in self._by_weight()))
 
     def _by_weight(self) -> list[MetricVerdict]:
         return sorted(self.metrics, key=lambda metric: metric.verdict is not self.verdict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ERRORS_METRIC = "errors"
+_YEAR_10000 = 253_402_300_800
 
 # Fields of the format that ask for more than one look's judgement.
 _UNSUPPORTED = {
@@ -111,9 +113,12 @@ def _read_window(place: str, window: JudgeWindow) -> Window:
 
 def _read_instant(place: str, text: str) -> float:
     try:
-        return parse_timestamp(text)
+        instant = parse_timestamp(text)
     except (ValueError, OverflowError):
-        raise _refused(place, "expected an RFC 3339 time such as 2026-02-04T02:00:00Z") from None
+        instant = math.nan
+    if not 0 <= instant < _YEAR_10000:
+        raise _refused(place, "expected an RFC 3339 time such as 2026-02-04T02:00:00Z")
+    return instant
 
 
 def _read_arm(place: str, arm: Arm) -> ArmCounts:

@@ -89,6 +89,12 @@ def test_a_shared_outage_shows_both_findings() -> None:
     assert "no difference between the arms" in result.reason
 
 
+def test_a_sentence_of_both_metrics_is_said_once() -> None:
+    """An empty canary is one finding, whoever noticed it."""
+    result = judge(a_pair((0, 0), (5, 500)), Policy())
+    assert result.reason == "no requests of the canary in the window"
+
+
 def test_the_deciding_metric_comes_first_in_the_reason() -> None:
     """Whoever reads only the beginning learns why."""
     result = judge(a_pair((30, 574), (33, 626)), POLICY)

@@ -40,6 +40,9 @@ def test_windows_are_summed() -> None:
     [
         pytest.param({"start": "now"}, "windows[0].start", id="start-text"),
         pytest.param({"start": "2026-02-04T02:00:00"}, "windows[0].start", id="no-zone"),
+        pytest.param({"start": "0001-01-01T00:00:00+23:59"}, "windows[0].start", id="year-0"),
+        pytest.param({"start": "1969-12-31T23:59:59Z"}, "windows[0].start", id="before-1970"),
+        pytest.param({"end": "9999-12-31T23:59:59-23:59"}, "windows[0].end", id="year-10000"),
         pytest.param({"end": "2026-02-04T02:00:00Z"}, "windows[0]", id="empty-window"),
         pytest.param({"metric": "latency"}, "windows[0].metric", id="latency"),
         pytest.param({"canary": {"count": 5, "bad": 6}}, "windows[0].canary", id="more-bad"),
