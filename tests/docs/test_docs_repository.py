@@ -46,7 +46,7 @@ def test_no_file_names_a_package_registry() -> None:
     ("text", "pattern"),
     [
         pytest.param("cd /home/me/gatelab", _MACHINE_PATH, id="home"),
-        pytest.param('"/work/main"', _MACHINE_PATH, id="quoted"),
+        pytest.param('"/root/gatelab"', _MACHINE_PATH, id="quoted"),
         pytest.param("--index-url https://mirror", _REGISTRY, id="index"),
         pytest.param("https://pypi.org/simple", _REGISTRY, id="pypi"),
     ],
