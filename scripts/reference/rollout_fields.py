@@ -173,25 +173,25 @@ BLOCKS = (
         place="spec.metrics[].provider.job.spec",
         model=providers.JobSpec,
         honoured={
-            "template": "`restartPolicy`, and of the one container `command`, `args` and `env`"
-            " (`value`, `secretKeyRef`, `configMapKeyRef`). The command runs on this machine; the"
-            " image is not used.",
-            "activeDeadlineSeconds": "",
+            "template": "`restartPolicy`, and of the one container `command`, `args`, `env`"
+            " (`value`, `secretKeyRef`, `configMapKeyRef`) and `envFrom`. The command runs on this"
+            " machine; the image is not used.",
+            "activeDeadlineSeconds": "Real time for what runs, virtual time for the waits.",
             "backoffLimit": "",
         },
         without_effect={
             "backoffLimitPerIndex": "",
             "completionMode": "",
-            "completions": "",
+            "completions": "Other than 1 is an Error.",
             "managedBy": "",
             "manualSelector": "",
             "maxFailedIndexes": "",
-            "parallelism": "",
-            "podFailurePolicy": "",
+            "parallelism": "Other than 1 is an Error.",
+            "podFailurePolicy": "With one, the measurement is an Error.",
             "podReplacementPolicy": "",
             "selector": "",
-            "successPolicy": "",
-            "suspend": "",
+            "successPolicy": "With one, the measurement is an Error.",
+            "suspend": "`true` is an Error.",
             "ttlSecondsAfterFinished": "",
         },
     ),

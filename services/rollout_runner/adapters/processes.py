@@ -51,13 +51,13 @@ class ServiceProcess:
         """Exit code; None while it runs."""
         return self._process.returncode
 
-    async def stop(self) -> None:
-        """Ask the program to end, and end it after ten seconds."""
+    async def stop(self, *, grace_seconds: float = STOP_SECONDS) -> None:
+        """Ask the program to end, and end it when the grace is over."""
         self.stopping = True
         if self._process.returncode is None:
             self._process.terminate()
             try:
-                async with asyncio.timeout(STOP_SECONDS):
+                async with asyncio.timeout(grace_seconds):
                     await self._process.wait()
             except TimeoutError:
                 self._process.kill()
@@ -77,6 +77,7 @@ async def start_service(
     environment: Mapping[str, str],
     log_file: Path,
     on_exit: Callable[[ServiceProcess], None],
+    ready_seconds: float = READY_SECONDS,
 ) -> ServiceProcess:
     """Start `python -m <module> serve …` on a free port and wait for its ready line.
 
@@ -87,9 +88,10 @@ async def start_service(
         environment: variables besides the inherited ones.
         log_file: where its stderr goes.
         on_exit: called once, when the process has ended for whatever reason.
+        ready_seconds: how long it may take (real time).
 
     Raises:
-        Unavailable: it ended or said nothing within thirty seconds; the detail quotes its log.
+        Unavailable: it ended or said nothing in time; the detail quotes its log.
     """
     with log_file.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
@@ -104,12 +106,12 @@ async def start_service(
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
             env=os.environ | dict(environment),
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            preexec_fn=die_with_parent,
             start_new_session=True,  # Ctrl-C is for the runner, which then ends its children
         )
     assert process.stdout is not None  # noqa: S101 - a pipe was asked for
     try:
-        async with asyncio.timeout(READY_SECONDS):
+        async with asyncio.timeout(ready_seconds):
             line = await process.stdout.readline()
         ready = json.loads(line)
         url = str(ready["url"])
@@ -139,8 +141,10 @@ async def _drain(process: asyncio.subprocess.Process) -> None:
         pass
 
 
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent() -> None:
+    """Make the kernel end this process with its parent, where the kernel can (for `preexec_fn`)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _last_line(log_file: Path) -> str:

@@ -281,9 +281,10 @@ class _Bench:
             clock=self._clock,
             version=self._options.argo_version,
             namespace=subject.namespace,
-            secret=lambda name, key: subject.secrets.get(name, {}).get(key),
-            config_value=lambda name, key: subject.config_maps.get(name, {}).get(key),
+            secrets=subject.secrets,
+            config_maps=subject.config_maps,
             environment={"http_proxy": self._cluster.proxy_url},
+            log_dir=self._options.folder / LOGS,
             on_finished=self._wake_runs,
         )
         self._stack.push_async_callback(job.close)
