@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from svckit.clock import ManualClock
 
 NO_SKIP = "GATELAB_NO_SKIP"
 
-settings.register_profile("suite", derandomize=True, deadline=None, max_examples=100)
+# A busy machine is no fault of the code: neither deadlines nor slow data generation fail a test.
+settings.register_profile(
+    "suite",
+    derandomize=True,
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("suite")
 
 

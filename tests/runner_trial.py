@@ -221,7 +221,7 @@ class Losses:
     objected: str = ""
     failed: list[Exception] = field(default_factory=list)
 
-    def objection(self) -> str:
+    async def objection(self) -> str:
         """Return why nothing may be promoted."""
         return self.objected
 

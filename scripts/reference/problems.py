@@ -65,6 +65,9 @@ PROBLEMS = {
     ),
     "internal_error": Problem("500", "A bug.", "The service's log has the traceback."),
     "port_in_use": Problem("-", "The port is taken.", "Stop the other process, or `--port 0`."),
+    "run_in_progress": Problem(
+        "-", "Another run writes into this folder.", "Wait for its end, or choose another `--dir`."
+    ),
     "cannot_listen": Problem(
         "-", "The address is not one of this machine.", "Give another `--host`."
     ),

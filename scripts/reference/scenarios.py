@@ -40,8 +40,8 @@ BLOCKS: tuple[tuple[str, type[BaseModel], dict[str, str]], ...] = (
             "baseline": "What the stable version really does.",
             "canary": "What the canary really does.",
             "timeline": "What changes on the way; a list.",
-            "expect": "How the run must end. When it ends otherwise, `gatelab demo` and `gatelab run`"
-            " exit with 3 (unless the run's own code says more).",
+            "expect": "How the run must end. When it ends otherwise, `gatelab demo` and `gatelab"
+            " run` exit with 3 (unless the run's own code says more).",
         },
     ),
     (

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gatelab_runs import OVERLAY, ROOT, gatelab
+from rollout_runner.adapters.event_log import run_folder
 
 pytestmark = pytest.mark.e2e
 
@@ -72,6 +73,19 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         pytest.param("name: x\ncanari: {errors: 2%}\n", "canari", id="unknown-field"),
         pytest.param("name: x\ntimeline: [{at: 9m}]\n", "timeline.0", id="no-action"),
         pytest.param("- 1\n", "mapping", id="not-a-mapping"),
+        pytest.param("name: ../x\n", "name", id="name-leaves-the-folder"),
+        pytest.param(
+            "name: x\ntimeline: [{on: {step: 9}, clear: all}]\n",
+            "timeline.0.on.step is 9, but the Rollout has 9 steps",
+            id="no-such-step",
+        ),
+        pytest.param(
+            "name: x\nexpect: {outcome: aborted, abortedAtStep: 42}\n",
+            "expect.abortedAtStep is 42",
+            id="no-such-step-to-abort-at",
+        ),
+        pytest.param("name: x\nmode: simulate\n", "mode is simulate", id="not-a-live-one"),
+        pytest.param("name: x\ntraffic: {rate: 10000/s}\n", "at most 5000", id="too-fast"),
     ],
 )
 def test_a_bad_scenario_is_refused(text: str, named: str, tmp_path: Path) -> None:
@@ -81,6 +95,14 @@ def test_a_bad_scenario_is_refused(text: str, named: str, tmp_path: Path) -> Non
     arguments = ("run", str(OVERLAY), "--scenario", str(scenario), "--dir", str(tmp_path))
     lines = refusal(*arguments, folder=tmp_path)
     assert named in lines[0]
+
+
+def test_a_folder_has_one_run(tmp_path: Path) -> None:
+    """A second run would write into the record of the first."""
+    with run_folder(tmp_path):
+        lines = refusal("run", str(OVERLAY), "--dir", str(tmp_path), folder=tmp_path)
+    assert lines[0] == f"error: a run is in progress in {tmp_path}"
+    assert lines[1].startswith("hint: ")
 
 
 def test_an_unknown_scenario_lists_those_that_exist(tmp_path: Path) -> None:

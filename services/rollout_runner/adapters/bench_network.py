@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from rollout_runner.adapters.cluster_network import ClusterNetwork
     from rollout_runner.scenarios.model import Traffic
 
-_ERRORS = ("http_5xx", "timeout", "connect", "reset")
+_ERRORS = ("http_5xx", "timeout", "connect", "reset", "protocol")
+_RUNNING = "running"
 
 
 class BenchNetwork:
-    """Switches Services and splits the votes; a votegen that is gone is a warning, not a crash.
+    """Switches Services and splits the votes.
 
-    A run that lost its generator is not promoted, so going on without it is safe.
+    A votegen that cannot be told or asked, or that has stopped sending, is reported to `lose`: the
+    run goes on and shows what the gate makes of it, and is not promoted.
     """
 
     def __init__(
@@ -33,7 +35,7 @@ class BenchNetwork:
         url_of: Callable[[str], str | None],
         traffic: Traffic,
         seed: int,
-        warn: Callable[[str], None],
+        lose: Callable[[str], None],
     ) -> None:
         self._cluster = cluster
         self._namespace = namespace
@@ -41,7 +43,7 @@ class BenchNetwork:
         self._url_of = url_of
         self._traffic = traffic
         self._seed = seed
-        self._warn = warn
+        self._lose = lose
         self._started = False
 
     async def select(self, service: str, pod_hash: str) -> None:
@@ -81,9 +83,13 @@ class BenchNetwork:
         try:
             response = await self._votegen.get("/v1/status")
             response.raise_for_status()
-        except httpx.HTTPError:
+        except httpx.HTTPError as error:
+            self._lose(f"did not tell its status ({type(error).__name__})")
             return ()
-        result: dict[str, Any] = response.json().get("result") or {}
+        status: dict[str, Any] = response.json()
+        if self._started and status.get("state") != _RUNNING:
+            self._lose(f"stopped sending (state {status.get('state')})")
+        result: dict[str, Any] = status.get("result") or {}
         return tuple(
             VersionTraffic(
                 hash=name,
@@ -97,7 +103,7 @@ class BenchNetwork:
         try:
             response = await self._votegen.request(method, path, json=body)
         except httpx.HTTPError as error:
-            self._warn(f"votegen: {method} {path}: {error or type(error).__name__}")
+            self._lose(f"did not take {method} {path} ({type(error).__name__})")
             return
         if response.is_error:
             raise Unavailable(f"votegen refused {method} {path}: {response.text}")

@@ -1,17 +1,49 @@
-"""Event sinks: a file of JSON lines, and several sinks as one."""
+"""Event sinks: a file of JSON lines, and several sinks as one. A run's folder has one owner."""
 
 from __future__ import annotations
 
+import fcntl
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rollout_runner.events import Event, decode_log, encode
-from svckit.errors import InvalidInput
+from svckit.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import TracebackType
     from typing import Self
+
+
+LOCK_FILE = ".lock"
+
+
+@contextmanager
+def run_folder(folder: Path) -> Iterator[None]:
+    """Own the folder while the block runs; two runs would write into one record.
+
+    Raises:
+        Conflict: another run owns it.
+        InvalidInput: it cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK_FILE).open("w")
+    except OSError as error:
+        raise InvalidInput(
+            f"folder {folder}: {error.strerror}", hint="choose another: --dir"
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Conflict(
+                f"a run is in progress in {folder}",
+                code="run_in_progress",
+                hint="wait for its end, or choose another folder with --dir",
+            ) from None
+        yield
 
 
 class EventFile:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0
+_OWN = ("MOCK_NEWRELIC_", "ANALYZER_", "VOTEGEN_", "VOTEAPP_", "SUITE_CLOCK_", "POD_")
 _PR_SET_PDEATHSIG = 1
 
 
@@ -105,7 +106,7 @@ async def start_service(
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
-            env=os.environ | dict(environment),
+            env=_inherited() | dict(environment),
             preexec_fn=die_with_parent,
             start_new_session=True,  # Ctrl-C is for the runner, which then ends its children
         )
@@ -126,6 +127,11 @@ async def start_service(
         await _kill(process)
         raise
     return ServiceProcess(name, url, process, on_exit)
+
+
+def _inherited() -> dict[str, str]:
+    """Return the caller's environment without what would change how the programs behave."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OWN)}
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:

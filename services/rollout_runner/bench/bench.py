@@ -95,7 +95,7 @@ class _Prelude:
     def write(self, event: Event) -> None:
         if self._open or isinstance(event, RunStarted):
             self._sink.write(event)
-        elif isinstance(event, ProcessStarted | ProcessExited):
+        elif isinstance(event, ProcessStarted | ProcessExited | Warned):
             self._held.append(event)
         if isinstance(event, RunStarted):
             self._open = True
@@ -138,7 +138,9 @@ class _Bench:
         await self._start_analyzer(apm)
         votegen = await self._programs.start("votegen", "votegen")
         http = await self._stack.enter_async_context(create_http_client())
-        generator = await self._stack.enter_async_context(create_http_client(base_url=votegen.url))
+        generator = await self._stack.enter_async_context(
+            create_http_client(base_url=votegen.url, timeout_seconds=5)
+        )
         workload = VoteappWorkload(
             start=self._start_version,
             network=self._cluster,
@@ -152,7 +154,7 @@ class _Bench:
             url_of=workload.url,
             traffic=scenario.traffic,
             seed=scenario.seed,
-            warn=self.warn,
+            lose=self._lose_votegen,
         )
         self._world = BenchWorld(
             scenario,
@@ -169,6 +171,10 @@ class _Bench:
         director = Director(world=self._world, clock=self._clock, sink=self._sink)
         observer = TrafficObserver(network=network, clock=self._clock, sink=self._sink)
 
+        async def objection() -> str:
+            await observer.observe()  # a generator that has stopped sending is lost as well
+            return await self._programs.objection()
+
         async def step_started(index: int) -> None:
             await observer.observe()  # so that the totals of each step are exact
             await director.step_started(index)
@@ -183,7 +189,7 @@ class _Bench:
             on_split=observer.observe,
             on_step=step_started,
             on_news=self._alarm.ring,
-            objection=self._programs.objection,
+            objection=objection,
         )
         self._stack.push_async_callback(controller.close)
         run = RolloutRun(
@@ -323,6 +329,10 @@ class _Bench:
         if any(each.p50 is not None or each.p99 is not None for each in behaviours):
             notes.append("p50 and p99 shape simulated traffic; a live version is as fast as it is")
         return notes
+
+    def _lose_votegen(self, how: str) -> None:
+        if self._programs.declare_lost("votegen", how):
+            self.warn(f"votegen {how}")
 
     def _wake_runs(self) -> None:
         for run in self._runs:

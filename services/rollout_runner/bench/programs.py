@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path  # noqa: TC003 - part of the public signature at run time
 from typing import TYPE_CHECKING
+
+import httpx
 
 from rollout_runner.adapters.processes import ServiceProcess, start_service
 from rollout_runner.events import ProcessExited, ProcessStarted, moment
 from svckit.clock import EPOCH_VARIABLE, RATE_VARIABLE
+from svckit.errors import InvalidInput
+from svckit.httpclient import create_http_client
 from svckit.timestamps import format_timestamp
 
 if TYPE_CHECKING:
@@ -15,6 +20,9 @@ if TYPE_CHECKING:
 
     from rollout_runner.ports import EventSink
     from svckit.clock import ScaledClock
+
+
+_ALIVE_SECONDS = 5.0
 
 
 class Programs:
@@ -65,14 +73,32 @@ class Programs:
         return process
 
     async def lose(self, name: str) -> None:
-        """End a program because the scenario wants to see what happens without it."""
-        process = self._running.get(name)
-        if process is not None:
-            self._lost[name] = "was stopped by the scenario"
-            await process.stop()
+        """End a program because the scenario wants to see what happens without it.
 
-    def objection(self) -> str:
-        """Say which programs were lost, for a run that must not be promoted; "" when none."""
+        Raises:
+            InvalidInput: it does not run at this time.
+        """
+        process = self._running.get(name)
+        if process is None or process.exit_code is not None:
+            raise InvalidInput(
+                f"scenario: {name} does not run now, so it cannot be stopped",
+                hint="stop it at a later step; the canary starts in step 0",
+            )
+        self._lost[name] = "was stopped by the scenario"
+        await process.stop()
+
+    def declare_lost(self, name: str, how: str) -> bool:
+        """Note that a program is of no use any more; return whether that is news."""
+        news = name not in self._lost
+        self._lost.setdefault(name, how)
+        return news
+
+    async def objection(self) -> str:
+        """Ask every program whether it lives, and say which ones were lost; "" when none.
+
+        A run with an objection must not be promoted.
+        """
+        await asyncio.gather(*(self._check(each) for each in list(self._running.values())))
         if not self._lost:
             return ""
         told = "; ".join(f"{name} {how}" for name, how in self._lost.items())
@@ -91,6 +117,19 @@ class Programs:
         """End everything that still runs, the latest first."""
         for process in reversed(list(self._running.values())):
             await process.stop()
+
+    async def _check(self, process: ServiceProcess) -> None:
+        """Declare a program lost that runs but does not answer."""
+        if process.stopping or process.exit_code is not None:
+            return
+        try:
+            async with create_http_client(timeout_seconds=_ALIVE_SECONDS) as client:
+                response = await client.get(f"{process.url}/livez")
+        except httpx.HTTPError as error:
+            self.declare_lost(process.name, f"does not answer ({type(error).__name__})")
+            return
+        if response.is_error:
+            self.declare_lost(process.name, f"answers /livez with HTTP {response.status_code}")
 
     def _exited(self, process: ServiceProcess) -> None:
         code = process.exit_code or 0

@@ -81,12 +81,19 @@ class Subject:
             )
         _refuse_other_providers(templates, providers)
         before = _with_tag(manifest, versions.stable)
+        stable = read_rollout(before)
+        if stable.pod_hash == canary.pod_hash:
+            raise InvalidInput(
+                f'Rollout "{canary.name}": its image {_image(manifest)} is that of the stable'
+                " version, so there is nothing to roll out and nothing would be judged",
+                hint=f"versions.stable of the scenario ({versions.stable}) must be another tag",
+            )
         analyses = _analyses(canary)
         return cls(
             source=_shown(path),
             manifest=manifest,
             namespace=selection.namespace,
-            stable=read_rollout(before),
+            stable=stable,
             canary=canary,
             stable_image=_image(before),
             canary_image=_image(manifest),

@@ -6,9 +6,11 @@ import sys
 from pathlib import Path  # noqa: TC003 - part of the public signature at run time
 from typing import TYPE_CHECKING
 
+from rollout_runner.adapters.event_log import read_events
 from rollout_runner.adapters.project_files import shipped
 from rollout_runner.commands.display import wants_color
-from rollout_runner.commands.run import RunRequest, perform, unmet_expectation
+from rollout_runner.commands.reports import EVENTS_FILE
+from rollout_runner.commands.run import RunRequest, lost_a_program, perform, unmet_expectation
 from rollout_runner.report import IndexEntry, render_index, render_text, result_document
 from rollout_runner.scenarios.load import find_scenario, load_scenario
 
@@ -36,7 +38,7 @@ def run_demo(
     entries: list[IndexEntry] = []
     unmet: list[str] = []
     for number, scenario in enumerate(scenarios, start=1):
-        _say(f"\n[{number}/{len(scenarios)}] {scenario.name}: {scenario.description}\n", quiet)
+        _say(f"\n[{number}/{len(scenarios)}] {scenario.name}\n", quiet)
         report = perform(
             RunRequest(
                 manifests=shipped("deploy") / OVERLAY,
@@ -63,6 +65,8 @@ def run_demo(
             )
         )
         problem = unmet_expectation(report, scenario)
+        if lost_a_program(read_events(folder / scenario.name / EVENTS_FILE)):
+            problem = "a program was lost, so the run says nothing about the gate"
         if problem:
             unmet.append(f"{scenario.name}: {problem}")
         (folder / "index.html").write_text(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rollout_runner.adapters.event_log import EventFile, Tee, read_events
+from rollout_runner.adapters.event_log import EventFile, Tee, read_events, run_folder
 from rollout_runner.argo.types import ArgoVersion
 from rollout_runner.bench.bench import LOGS, PROVIDERS, BenchOptions, run_on_bench
 from rollout_runner.bench.subject import Subject
 from rollout_runner.commands.display import Display
-from rollout_runner.commands.reports import EVENTS_FILE, write_reports
+from rollout_runner.commands.reports import EVENTS_FILE, FILES, write_reports
 from rollout_runner.events import ProcessExited
 from rollout_runner.report import Outcome, RunReport, build_report
 from rollout_runner.scenarios.model import Scenario
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from rollout_runner.events import Event, RunFinished
 
 FASTEST = 100.0
+HIGHEST_RATE = 5000.0
+"""Real requests a second; one machine that also serves them does not keep up with more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,17 +62,48 @@ def perform(request: RunRequest) -> RunReport:
             " live",
             hint="leave `mode` out, or set it to live",
         )
+    real_rate = request.scenario.traffic.rate * request.speed
+    if real_rate > HIGHEST_RATE:
+        raise InvalidInput(
+            f"{request.scenario.traffic.rate:g}/s at speed {request.speed:g} are {real_rate:g}"
+            f" real requests a second, expected at most {HIGHEST_RATE:g}",
+            hint="lower traffic.rate in the scenario, or --speed",
+        )
     subject = Subject.load(
         request.manifests,
         rollout=request.rollout,
         versions=request.scenario.versions,
         providers=PROVIDERS,
     )
-    request.folder.mkdir(parents=True, exist_ok=True)
+    _check_against_steps(request.scenario, len(subject.canary.canary.steps))
+    with run_folder(request.folder):
+        return _record(request, subject)
+
+
+def _check_against_steps(scenario: Scenario, steps: int) -> None:
+    """Refuse a scenario that waits for a step that does not exist: it would test nothing."""
+    awaited = {
+        f"timeline.{number}.on.step": entry.on.step
+        for number, entry in enumerate(scenario.timeline)
+        if entry.on is not None
+    }
+    if scenario.expect is not None and scenario.expect.aborted_at_step is not None:
+        awaited["expect.abortedAtStep"] = scenario.expect.aborted_at_step
+    for field, step in awaited.items():
+        if step >= steps:
+            raise InvalidInput(
+                f"scenario {scenario.name}: {field} is {step}, but the Rollout has {steps} steps",
+                hint=f"steps count from 0 to {steps - 1}",
+            )
+
+
+def _record(request: RunRequest, subject: Subject) -> RunReport:
     logs = request.folder / LOGS
     logs.mkdir(exist_ok=True)
-    for stale in logs.glob("*.log"):
-        stale.unlink()
+    # Whatever an earlier run left here must not be taken for what this one found.
+    earlier = [request.folder / name for name in (*FILES, EVENTS_FILE)]
+    for stale in (*logs.glob("*.log"), *earlier):
+        stale.unlink(missing_ok=True)
     display = Display(quiet=request.quiet)
     options = BenchOptions(
         speed=request.speed,
@@ -92,16 +126,23 @@ def perform(request: RunRequest) -> RunReport:
 
 
 def _run_until_signal(work: Coroutine[object, object, RunFinished]) -> None:
-    """Run the coroutine; SIGTERM ends it as Ctrl-C does, with everything cleaned up."""
+    """Run the coroutine; SIGTERM and Ctrl-C end it with everything cleaned up."""
 
     async def guarded() -> None:
         task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+
+        def interrupt() -> None:
+            sys.stderr.write("\ninterrupted: stopping the programs\n")
+            task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, interrupt)
         try:
             await task
         finally:
-            loop.remove_signal_handler(signal.SIGTERM)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
 
     try:
         asyncio.run(guarded())
@@ -113,10 +154,14 @@ def exit_code(report: RunReport, events: tuple[Event, ...]) -> ExitCode:
     """Return the exit code that tells how a run ended."""
     if report.outcome is Outcome.PROMOTED:
         return ExitCode.OK
-    if report.outcome is Outcome.PAUSED:
-        return ExitCode.INCONCLUSIVE
-    crashed = any(isinstance(each, ProcessExited) and not each.expected for each in events)
-    return ExitCode.COULD_NOT_JUDGE if crashed else ExitCode.GATE_FAILED
+    if lost_a_program(events):
+        return ExitCode.COULD_NOT_JUDGE
+    return ExitCode.INCONCLUSIVE if report.outcome is Outcome.PAUSED else ExitCode.GATE_FAILED
+
+
+def lost_a_program(events: tuple[Event, ...]) -> bool:
+    """Whether a program ended that the scenario did not stop, so that the run says little."""
+    return any(isinstance(each, ProcessExited) and not each.expected for each in events)
 
 
 def unmet_expectation(report: RunReport, scenario: Scenario) -> str:

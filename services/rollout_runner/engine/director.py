@@ -72,6 +72,11 @@ class Director:
         """Say whether one of these operator commands is still to come at a set time."""
         return any(entry.do in commands for entry in self._pending if entry.at is not None)
 
+    @property
+    def pending(self) -> tuple[TimelineEntry, ...]:
+        """Entries that have not happened."""
+        return tuple(self._pending)
+
     async def _perform(self, entries: list[TimelineEntry]) -> None:
         for entry in entries:
             self._pending.remove(entry)

@@ -67,7 +67,7 @@ class RolloutController:
         on_split: Callable[[], Awaitable[None]],
         on_step: Callable[[int], Awaitable[None]],
         on_news: Callable[[], None],
-        objection: Callable[[], str],
+        objection: Callable[[], Awaitable[str]],
     ) -> None:
         """Start with a Rollout that no controller has seen yet.
 
@@ -123,7 +123,7 @@ class RolloutController:
             observed = self._observe()
             status, effects = reconcile(self.spec, self.status, observed, now)
             if self._promotes(status):
-                self.withheld = self._objection()
+                self.withheld = await self._objection()
                 if self.withheld:
                     # A full promotion that was asked for would lift the abort in the next pass.
                     status, effects = replace(abort(self.status), promote_full=False), ()

@@ -35,8 +35,8 @@ LONGEST_RUN_SECONDS = 4 * 3600.0
 class Casualties(Protocol):
     """The programs that a run needs."""
 
-    def objection(self) -> str:
-        """Say which programs were lost; "" when none."""
+    async def objection(self) -> str:
+        """Ask every program, and say which ones were lost; "" when none."""
         ...
 
     def failures(self) -> list[Exception]:
@@ -89,7 +89,7 @@ class RolloutRun:
         while True:
             next_at = await self._controller.reconcile()
             self._raise_failures()
-            lost = self._casualties.objection()
+            lost = await self._casualties.objection()
             if lost:
                 raise Unavailable(f"the stable version is not up: {lost}")
             if self._controller.status.phase is RolloutPhase.HEALTHY and next_at is None:
@@ -124,6 +124,7 @@ class RolloutRun:
             finished = self._outcome(next_at)
             if finished is not None:
                 await self._observer.observe()
+                self._tell_what_never_happened()
                 self._sink.write(finished)
                 return finished
             if self._clock.now() >= deadline:
@@ -171,6 +172,12 @@ class RolloutRun:
                     aborted_at_step=self._controller.aborted_at_step if status.abort else None,
                 )
         return None
+
+    def _tell_what_never_happened(self) -> None:
+        for entry in self._director.pending:
+            when = f"at step {entry.on.step}" if entry.on else f"after {entry.at:g} s"
+            message = f"the scenario's {entry.actions[0]} {when} never happened: the run was over"
+            self._sink.write(Warned(at=moment(self._clock.now()), message=message))
 
     def _raise_failures(self) -> None:
         failures = self._casualties.failures()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rollout_runner.report.model import Outcome
+from rollout_runner.report.readings import reason_in
 from rollout_runner.report.traffic import ZERO
 from rollout_runner.report.wording import (
     NOTHING,
@@ -101,7 +102,10 @@ def measurement_text(metric: MetricRecord, measurement: MeasurementRecord) -> st
     comparison = metric.comparison
     if measurement.reading is not None and comparison is not None:
         name = f"{comparison.path[-1]} = " if comparison.path else ""
-        return f"{name}{reading(measurement.reading)}"
+        text = f"{name}{reading(measurement.reading)}"
+        # A judge that says why in its answer is quoted where it did not agree.
+        told = "" if measurement.phase == "Successful" else reason_in(measurement.value)
+        return f"{text}: {told}" if told else text
     return measurement.value or measurement.message or NOTHING
 
 

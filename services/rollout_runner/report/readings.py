@@ -23,6 +23,7 @@ _OPERATOR = r"<=|>=|==|!=|<|>"
 _FORWARD = re.compile(rf"\s*(?P<operand>{_OPERAND})\s*(?P<op>{_OPERATOR})\s*(?P<lit>{_LITERAL})\s*")
 _REVERSE = re.compile(rf"\s*(?P<lit>{_LITERAL})\s*(?P<op>{_OPERATOR})\s*(?P<operand>{_OPERAND})\s*")
 _PART = re.compile(r"\.([A-Za-z_]\w*)|\[\s*(?:(\d+)|\"([^\"]*)\"|'([^']*)')\s*\]")
+_LONGEST_REASON = 300
 _MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "!=": "!="}
 
 
@@ -88,6 +89,19 @@ def read_value(comparison: Comparison, value: str) -> float | str | None:
     if isinstance(found, int | float):
         return _finite(found)
     return found if isinstance(found, str) else None
+
+
+def reason_in(value: str) -> str:
+    """Return the sentence that an answer gives under `reason`, cut to a line; "" when none."""
+    try:
+        found: Any = json.loads(value)
+    except ValueError:
+        return ""
+    reason = found.get("reason") if isinstance(found, dict) else None
+    if not isinstance(reason, str):
+        return ""
+    line = " ".join(reason.split())
+    return line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON - 1]}…"
 
 
 def _finite(number: float) -> float | None:

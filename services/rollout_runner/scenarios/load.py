@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from rollout_runner.scenarios.model import Scenario
+from rollout_runner.scenarios.model import (
+    AddedLatency,
+    Behaviour,
+    Expectation,
+    Scenario,
+    TimelineEntry,
+    Traffic,
+)
 from svckit.errors import InvalidInput
 
+_FIELDS = sorted(
+    {
+        info.alias or name
+        for block in (Scenario, Traffic, Behaviour, AddedLatency, TimelineEntry, Expectation)
+        for name, info in block.model_fields.items()
+    }
+)
 _HINT = "docs/reference/scenarios.md lists the fields; scenarios/ has examples"
 
 
@@ -24,7 +39,8 @@ def load_scenario(path: Path) -> Scenario:
         document: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader
     except OSError as error:
         raise InvalidInput(
-            f"scenario {path}: {error.strerror}", hint="--scenario takes a YAML file"
+            f"scenario {path}: {error.strerror}",
+            hint="--scenario takes a YAML file, or the name of a scenario that ships",
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidInput(
@@ -37,10 +53,12 @@ def load_scenario(path: Path) -> Scenario:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
+        unknown = first["type"] == "extra_forbidden"
+        message = "unknown field" if unknown else first["msg"].removeprefix("Value error, ")
+        near = difflib.get_close_matches(str(first["loc"][-1]), _FIELDS, n=1) if unknown else []
         raise InvalidInput(
             f"scenario {path}: {field or 'document'}: {message}",
-            hint=_HINT,
+            hint=f"did you mean `{near[0]}`?" if near else _HINT,
         ) from None
 
 

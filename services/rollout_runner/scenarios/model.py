@@ -192,9 +192,9 @@ class Expectation(_Model):
 
 
 class Scenario(_Model):
-    """A whole scenario file."""
+    """A whole scenario file. The name is also that of the run's folder."""
 
-    name: str
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     description: str = ""
     manifests: str | None = None
     rollout: str | None = None

@@ -14,7 +14,6 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import msgspec
 import structlog
 
@@ -23,6 +22,8 @@ from voteapp.domain.observation import CLIENT_LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    import httpx
 
     from voteapp.domain.contract import Site
     from voteapp.domain.observation import Observation
@@ -198,7 +199,7 @@ class EventApiTelemetry:
                     "x-request-id": batch.request_id,
                 },
             )
-        except httpx.HTTPError as error:
+        except Exception as error:  # noqa: BLE001 - nothing may end the reporting of errors
             return f"{type(error).__name__}: {error}"
         if response.status_code in _RETRYABLE:
             return f"HTTP {response.status_code}"
