@@ -98,3 +98,5 @@ class LoopbackServer:
         else:
             writer.write(self._reply(seen))  # type: ignore[call-arg,arg-type]
         await writer.drain()
+        if seen.header("Connection") == "close":
+            writer.close()

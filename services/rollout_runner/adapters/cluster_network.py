@@ -3,13 +3,16 @@
 A name resolves to a program of the bench, which has a fixed address, or to a Service whose selector
 decides which pods answer. Each Service has a listener on loopback that forwards connections to the
 pods it selects at that moment, as kube-proxy does, and refuses them while it selects none. A
-forward proxy gives the same names to job containers, which only know `http_proxy`.
+forward proxy gives the same names to job containers, which only know `http_proxy`; a name that the
+cluster does not have ends the connection there, as a failed look-up would.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,7 +23,8 @@ from svckit.server import bind_socket
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-_CLUSTER_SUFFIXES = (".svc.cluster.local", ".svc")
+CLUSTER_SUFFIXES = (".svc.cluster.local", ".svc")
+"""Names with such an end exist in the cluster or nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class Address:
 
 def cluster_name(host: str) -> str | None:
     """Return `service.namespace` of a cluster host name, None for any other host."""
-    for suffix in _CLUSTER_SUFFIXES:
+    host = host.removesuffix(".").lower()
+    for suffix in CLUSTER_SUFFIXES:
         if host.endswith(suffix) and host.count(".") == suffix.count(".") + 1:
             return host.removesuffix(suffix)
     return host if host.count(".") == 1 and not host.replace(".", "").isdigit() else None
@@ -57,6 +62,7 @@ class ClusterNetwork:
         self._selected: dict[str, str] = {}
         self._pods: dict[str, Address] = {}
         self._servers: list[asyncio.Server] = []
+        self._connections: set[asyncio.Task[None]] = set()
         self._proxy: Address | None = None
 
     async def open(self, services: list[str]) -> None:
@@ -66,10 +72,13 @@ class ClusterNetwork:
         self._proxy = await self._listen(self._serve_proxy)
 
     async def close(self) -> None:
-        """Stop listening."""
+        """Stop listening and end what is connected."""
         for server in self._servers:
             server.close()
         self._servers.clear()
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
     def publish(self, service: str, address: Address) -> None:
         """Make a Service name resolve to a fixed address, in whichever namespace it is."""
@@ -107,11 +116,33 @@ class ClusterNetwork:
     def _endpoint(self, service: str) -> Address | None:
         return self._pods.get(self._selected.get(service, ""))
 
+    def _proxied(self, host: str, port: int) -> Address | None:
+        """Return where the proxy connects to; None for a name that a cluster does not have.
+
+        A Job lives in the Services' namespace, so there a Service's bare name is enough.
+        """
+        own = {name.split(".")[0]: address for name, address in self._listeners.items()}
+        address = self.resolve(host) or own.get(host)
+        if address is None and host and not host.removesuffix(".").endswith(CLUSTER_SUFFIXES):
+            return Address(host, port)
+        return address
+
     async def _listen(
         self, handler: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
     ) -> Address:
+        async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                await handler(reader, writer)
+            finally:
+                writer.close()
+
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connection = asyncio.create_task(converse(reader, writer))
+            self._connections.add(connection)
+            connection.add_done_callback(self._connections.discard)
+
         listener = bind_socket("127.0.0.1", 0)
-        self._servers.append(await asyncio.start_server(handler, sock=listener))
+        self._servers.append(await asyncio.start_server(accept, sock=listener))
         return Address(*listener.getsockname()[:2])
 
     async def _forward(
@@ -130,16 +161,13 @@ class ClusterNetwork:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             method, target, version = head.split(b"\r\n", 1)[0].split(b" ")
-        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
-            writer.close()
-            return
-        parts = urlsplit(target.decode("latin-1"))
-        address = self.resolve(parts.hostname or "")
+            parts = urlsplit(target.decode("latin-1"))
+            address = self._proxied(parts.hostname or "", parts.port or 80)
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
+            address = None
         if address is None:
-            writer.write(
-                b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-            )
-            writer.close()
+            # Not an HTTP answer: a script that does not look at the status would take it for one.
+            _refuse(writer)
             return
         path = parts.path or "/"
         if parts.query:
@@ -151,6 +179,8 @@ class ClusterNetwork:
 
 def _refuse(writer: asyncio.StreamWriter) -> None:
     """Reset the connection, which is what an address without endpoints does."""
+    now = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
     writer.transport.abort()
 
 

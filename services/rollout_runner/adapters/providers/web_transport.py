@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from rollout_runner.adapters.cluster_network import CLUSTER_SUFFIXES
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator
 
     from rollout_runner.adapters.cluster_network import Address
-
-_CLUSTER_SUFFIXES = (".svc", ".cluster.local")
 
 
 class ClusterTransport(httpx.AsyncHTTPTransport):
@@ -31,7 +31,7 @@ class ClusterTransport(httpx.AsyncHTTPTransport):
         address = self._resolve_name(host)
         if address is not None:
             request.url = request.url.copy_with(host=address.host, port=address.port)
-        elif host.rstrip(".").endswith(_CLUSTER_SUFFIXES):
+        elif host.rstrip(".").endswith(CLUSTER_SUFFIXES):
             raise httpx.ConnectError(f"dial tcp: lookup {host}: no such host", request=request)
         try:
             return await super().handle_async_request(request)
