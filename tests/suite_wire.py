@@ -10,14 +10,19 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import httpx
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from svckit.clock import ManualClock
 from votegen.adapters.http_asyncio import Connection, HttpTransport
+from votegen.app import create_app
 from votegen.domain.targets import Endpoint
 from votegen.ports import Timebase
+from votegen.settings import VotegenSettings
+from votegen_fakes import let_pass
 
 
 class _End(asyncio.Transport):
@@ -99,3 +104,40 @@ class Wire:
             end.protocol.connection_made(end)
         self.opened += 1
         return connection
+
+
+class Generator:
+    """A votegen in this process whose connections are a wire to the versions."""
+
+    def __init__(self, clock: ManualClock, wire: Wire) -> None:
+        self.clock = clock
+        self.app = create_app(
+            VotegenSettings(),
+            clock=clock,
+            transports=wire,
+            monotonic=clock.now,
+            sleep=clock.sleep,
+        )
+        self.http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app), base_url="http://votegen.test"
+        )
+
+    async def call(self, method: str, path: str, body: Any = None) -> Any:
+        """Call the control plane and insist on an answer."""
+        response = await self.http.request(method, path, json=body)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def start(self, plan: dict[str, Any]) -> None:
+        """Start a plan."""
+        await self.call("PUT", "/control/plan", plan)
+        await self.call("POST", "/control/start")
+
+    async def run(self, plan: dict[str, Any]) -> dict[str, Any]:
+        """Run a plan to its end and return the result."""
+        await self.start(plan)
+        while (status := await self.call("GET", "/v1/status"))["state"] == "running":
+            await let_pass(self.clock, 1)
+        assert status["state"] == "finished"
+        result: dict[str, Any] = status["result"]
+        return result

@@ -7,14 +7,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-import httpx
 import pytest
 
 from suite_apps import CANARY, STABLE, Suite, Version
-from suite_wire import Wire
+from suite_wire import Generator, Wire
 from svckit.clock import ManualClock
-from votegen.app import create_app
-from votegen.settings import VotegenSettings
 from votegen_fakes import drive, let_pass
 
 pytestmark = pytest.mark.anyio
@@ -38,44 +35,9 @@ def _plan(**changes: Any) -> dict[str, Any]:
     }
 
 
-class _Generator:
-    """A votegen in this process whose connections are a wire to the versions."""
-
-    def __init__(self, clock: ManualClock, wire: Wire) -> None:
-        self.clock = clock
-        self.app = create_app(
-            VotegenSettings(),
-            clock=clock,
-            transports=wire,
-            monotonic=clock.now,
-            sleep=clock.sleep,
-        )
-        self.http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.app), base_url="http://votegen.test"
-        )
-
-    async def call(self, method: str, path: str, body: Any = None) -> Any:
-        response = await self.http.request(method, path, json=body)
-        assert response.status_code == 200, response.text
-        return response.json()
-
-    async def start(self, plan: dict[str, Any]) -> None:
-        await self.call("PUT", "/control/plan", plan)
-        await self.call("POST", "/control/start")
-
-    async def run(self, plan: dict[str, Any]) -> dict[str, Any]:
-        """Run a plan to its end and return the result."""
-        await self.start(plan)
-        while (status := await self.call("GET", "/v1/status"))["state"] == "running":
-            await let_pass(self.clock, 1)
-        assert status["state"] == "finished"
-        result: dict[str, Any] = status["result"]
-        return result
-
-
-def _generator(suite: Suite, versions: Mapping[str, Version] | None = None) -> _Generator:
+def _generator(suite: Suite, versions: Mapping[str, Version] | None = None) -> Generator:
     versions = versions or {"canary.test": suite.canary, "stable.test": suite.stable}
-    return _Generator(suite.clock, Wire({host: each.app for host, each in versions.items()}))
+    return Generator(suite.clock, Wire({host: each.app for host, each in versions.items()}))
 
 
 def _by_hash(result: dict[str, Any]) -> dict[str, tuple[int, int]]:
@@ -131,7 +93,7 @@ async def test_client_server_and_apm_count_the_same_votes(
 
 
 async def _closed_loop(
-    generator: _Generator, plan: dict[str, Any], *, requests: int
+    generator: Generator, plan: dict[str, Any], *, requests: int
 ) -> dict[str, Any]:
     """Answers take no time, so the loop is stopped after so many instead of after a time."""
     await generator.start(plan)
@@ -219,7 +181,7 @@ async def test_two_versions_behind_one_address_are_told_apart(suite: Suite) -> N
         await (suite.canary.app if count % 4 == 0 else suite.stable.app)(scope, receive, send)
 
     await suite.canary.faults(error_ratio=0.5)
-    generator = _Generator(suite.clock, Wire({"vote.test": ingress}))
+    generator = Generator(suite.clock, Wire({"vote.test": ingress}))
     result = await generator.run(
         _plan(targets=[{"name": "ingress", "url": "http://vote.test", "weight": 1}])
     )
