@@ -40,6 +40,19 @@ def test_a_program_killed_in_the_last_step_prevents_the_promotion(
     assert {"name": program, "exitCode": -9, "expected": False}.items() <= lost[0].items()
 
 
+@pytest.mark.slow
+def test_a_generator_that_hangs_prevents_the_promotion(tmp_path: Path) -> None:
+    """A program that runs but does not answer is lost as well."""
+    with started(HEALTHY, tmp_path) as process:
+        wait_for_line(process, "step 9/9")
+        os.kill(pids(tmp_path)["votegen"], signal.SIGSTOP)
+        process.communicate(timeout=90)
+    finished = [event for event in read_events(tmp_path) if event["event"] == "run_finished"]
+    assert [event["outcome"] for event in finished] == ["aborted"]
+    assert "votegen did not tell its status" in finished[0]["message"]
+    assert process.returncode not in {0, 1}
+
+
 @pytest.mark.parametrize(
     ("number", "exit_code"),
     [

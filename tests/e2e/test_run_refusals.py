@@ -45,6 +45,9 @@ def refusal(*arguments: str, folder: Path) -> list[str]:
             id="missing-template",
         ),
         pytest.param("duration: 2m", "duration: 2d", "pause.duration", id="bad-duration"),
+        pytest.param(
+            "e3e1a9b-20260204015120", "v16", "nothing to roll out", id="same-version-as-stable"
+        ),
         pytest.param("kind: Rollout", "kind: Rollout\n  x: [", "not valid YAML", id="not-yaml"),
     ],
 )

@@ -45,6 +45,7 @@ class BenchNetwork:
         self._seed = seed
         self._lose = lose
         self._started = False
+        self._silent = False
 
     async def select(self, service: str, pod_hash: str) -> None:
         """Make a Service of the Rollout's namespace select the pods of this hash."""
@@ -80,10 +81,13 @@ class BenchNetwork:
 
     async def observe(self) -> Sequence[VersionTraffic]:
         """Return the totals per version; empty when votegen cannot be asked."""
+        if self._silent:
+            return ()  # asking again would hold up the run for a time-out each time
         try:
             response = await self._votegen.get("/v1/status")
             response.raise_for_status()
         except httpx.HTTPError as error:
+            self._silent = True
             self._lose(f"did not tell its status ({type(error).__name__})")
             return ()
         status: dict[str, Any] = response.json()

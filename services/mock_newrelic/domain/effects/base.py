@@ -10,7 +10,7 @@ arguments, and is found by its wire name in `registry.EFFECTS`.
 
 from __future__ import annotations
 
-from math import isfinite
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from svckit.errors import InvalidInput
@@ -74,7 +74,10 @@ def number(argument: object, *, name: str, highest: float | None) -> float:
     """
     if isinstance(argument, bool) or not isinstance(argument, int | float):
         raise InvalidInput(f"effect.{name} is not a number", code="bad_effect")
-    value = float(argument)
+    try:
+        value = float(argument)
+    except OverflowError:  # a whole number beyond every float
+        value = inf
     if not (isfinite(value) and value >= 0 and (highest is None or value <= highest)):
         expected = "0 or more" if highest is None else f"from 0 to {highest:g}"
         raise InvalidInput(f"effect.{name} is out of range, expected {expected}", code="bad_effect")
