@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from process_checks import gone, line_of, until
 from rollout_runner.adapters.providers.job import JobProvider
 from rollout_runner.argo.analysis import AnalysisRunSpec, Metric
 from rollout_runner.argo.types import ArgoVersion, Measurement, Phase
@@ -86,29 +87,6 @@ def metric(script: str, *env: dict[str, Any], **spec: Any) -> Metric:
             "provider": {"job": {"spec": {"backoffLimit": 0, "template": template, **spec}}},
         }
     )
-
-
-async def appears(path: Path) -> str:
-    """Wait until a process has written a file, and return what it wrote."""
-    async with asyncio.timeout(10):
-        while not path.exists() or not path.read_text().endswith("\n"):  # noqa: ASYNC110, ASYNC240 - another process writes
-            await asyncio.sleep(0.01)
-    return path.read_text().strip()  # noqa: ASYNC240 - a line
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process exists and is not merely waiting to be reaped."""
-    state = Path(f"/proc/{pid}/stat")
-    return state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] != "Z"
-
-
-async def gone(pid: int) -> bool:
-    """Wait until a process is gone."""
-    for _ in range(500):
-        if not is_running(pid):
-            return True
-        await asyncio.sleep(0.01)
-    return False
 
 
 @pytest.mark.parametrize(
@@ -193,7 +171,7 @@ async def test_attempts_wait_ten_twenty_forty_virtual_seconds(tmp_path: Path) ->
         assert isinstance(clock, ManualClock)
         task = asyncio.ensure_future(subject.end_of(metric(script, backoffLimit=3)))
         for number, wait in enumerate((10, 20, 40), start=1):
-            await _lines(counter, number)
+            await line_of(counter, number)
             await _sleeper(clock)
             assert clock.next_wake == clock.now() + wait
             clock.advance(wait)
@@ -222,12 +200,12 @@ async def test_the_deadline_ends_a_process(tmp_path: Path) -> None:
     async with jobs(tmp_path, clock=fast) as subject:
         script = f"echo $$$$ > {pid_file}; sleep 60"
         task = asyncio.ensure_future(subject.end_of(metric(script, activeDeadlineSeconds=1)))
-        pid = int(await appears(pid_file))
+        pid = int(await line_of(pid_file))
         loop = asyncio.get_running_loop()
         began = loop.time()
         assert (await task).phase is Phase.FAILED
         assert 0.5 < loop.time() - began < 5
-    assert await gone(pid)
+    await gone(pid)
 
 
 async def test_the_deadline_counts_the_waits(tmp_path: Path) -> None:
@@ -242,7 +220,7 @@ async def test_the_deadline_counts_the_waits(tmp_path: Path) -> None:
         task = asyncio.ensure_future(subject.end_of(metric(script, **spec)))
         await _sleeper(clock)
         clock.advance(10)
-        await _lines(counter, 2)
+        await line_of(counter, 2)
         await _sleeper(clock)
         assert clock.next_wake is not None
         assert 10 < clock.next_wake - began <= 15
@@ -266,11 +244,10 @@ async def test_termination(version: ArgoVersion, phase: Phase, tmp_path: Path) -
     async with jobs(tmp_path, version=version) as subject:
         running = metric(script)
         started = await subject.provider.run(running, NAME)
-        parent, child = map(int, (await appears(pids)).split())
+        parent, child = map(int, (await line_of(pids)).split())
         measured = await subject.provider.terminate(running, started)
     assert (measured.phase, measured.resume_at) == (phase, None)
-    assert await gone(parent)
-    assert await gone(child)
+    await gone(parent, child)
 
 
 async def test_termination_between_attempts(tmp_path: Path) -> None:
@@ -294,10 +271,9 @@ async def test_closing_leaves_nothing_running(tmp_path: Path) -> None:
     subject = Jobs(tmp_path)
     script = f"sleep 60 & echo $$$$ $! > {pids}; wait"
     await subject.provider.run(metric(script), NAME)
-    parent, child = map(int, (await appears(pids)).split())
+    parent, child = map(int, (await line_of(pids)).split())
     await subject.provider.close()
-    assert await gone(parent)
-    assert await gone(child)
+    await gone(parent, child)
 
 
 async def test_the_background_of_a_job_ends_with_it(tmp_path: Path) -> None:
@@ -305,9 +281,9 @@ async def test_the_background_of_a_job_ends_with_it(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     async with jobs(tmp_path) as subject:
         measured = await subject.end_of(metric(f"sleep 60 & echo $! > {pids}; exit 0"))
-        child = int(await appears(pids))
+        child = int(await line_of(pids))
         assert measured.phase is Phase.SUCCESSFUL
-        assert await gone(child)
+        await gone(child)
 
 
 async def test_a_running_job_of_1_10_is_looked_at_again(tmp_path: Path) -> None:
@@ -383,14 +359,6 @@ async def _bounded(work: Awaitable[None]) -> None:
         await work
 
 
-async def _lines(path: Path, count: int) -> None:
-    async with asyncio.timeout(10):
-        while not path.exists() or path.read_text().count("\n") < count:  # noqa: ASYNC110, ASYNC240 - another process writes
-            await asyncio.sleep(0.01)
-
-
 async def _sleeper(clock: ManualClock) -> None:
     """Wait until somebody waits for the clock."""
-    async with asyncio.timeout(10):
-        while clock.next_wake is None or clock.next_wake <= clock.now():  # noqa: ASYNC110 - a process ends first
-            await asyncio.sleep(0.01)
+    await until(lambda: clock.next_wake is not None and clock.next_wake > clock.now())

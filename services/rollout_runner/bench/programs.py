@@ -40,7 +40,7 @@ class Programs:
         self._log_dir = log_dir
         self._sink = sink
         self._on_change = on_change
-        self._running: dict[str, ServiceProcess] = {}
+        self._started: list[ServiceProcess] = []
         self._lost: dict[str, str] = {}
         self._failures: list[Exception] = []
 
@@ -64,7 +64,7 @@ class Programs:
             log_file=self._log_dir / f"{name}.log",
             on_exit=self._exited,
         )
-        self._running[name] = process
+        self._started.append(process)
         self._sink.write(
             ProcessStarted(
                 at=moment(self._clock.now()), name=name, url=process.url, pid=process.pid
@@ -78,8 +78,8 @@ class Programs:
         Raises:
             InvalidInput: it does not run at this time.
         """
-        process = self._running.get(name)
-        if process is None or process.exit_code is not None:
+        process = next((each for each in self._running if each.name == name), None)
+        if process is None:
             raise InvalidInput(
                 f"scenario: {name} does not run now, so it cannot be stopped",
                 hint="stop it at a later step; the canary starts in step 0",
@@ -98,7 +98,7 @@ class Programs:
 
         A run with an objection must not be promoted.
         """
-        await asyncio.gather(*(self._check(each) for each in list(self._running.values())))
+        await asyncio.gather(*(self._check(each) for each in self._running))
         if not self._lost:
             return ""
         told = "; ".join(f"{name} {how}" for name, how in self._lost.items())
@@ -115,12 +115,16 @@ class Programs:
 
     async def close(self) -> None:
         """End everything that still runs, the latest first."""
-        for process in reversed(list(self._running.values())):
+        for process in reversed(self._started):
             await process.stop()
+
+    @property
+    def _running(self) -> list[ServiceProcess]:
+        return [process for process in self._started if process.exit_code is None]
 
     async def _check(self, process: ServiceProcess) -> None:
         """Declare a program lost that runs but does not answer."""
-        if process.stopping or process.exit_code is not None:
+        if process.stopping:
             return
         try:
             async with create_http_client(timeout_seconds=_ALIVE_SECONDS) as client:
