@@ -15,6 +15,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -297,6 +298,7 @@ def web_provider(
     )
 
 
+@cache
 def deployed_run(step: int) -> tuple[AnalysisRunPlan, Subject]:
     """Return the analysis run of a step of the deployed QA Rollout, and what it refers to."""
     subject = Subject.load(MANIFESTS, rollout="vote", versions=Versions(), providers=("web",))
@@ -317,6 +319,7 @@ def deployed_run(step: int) -> tuple[AnalysisRunPlan, Subject]:
     return plan, subject
 
 
+@cache
 def deployed_metrics(step: int) -> dict[str, Metric]:
     """Return the metrics of that run by name, every argument and Secret filled in."""
     plan, subject = deployed_run(step)

@@ -474,8 +474,10 @@ def test_the_health_check_answers_json_whatever_is_asked(
     sweep.run(sweep.ask("/v1/health-check", queries, {}))
 
 
-@pytest.fixture(name="suite")
-async def _suite(clock: ManualClock) -> AsyncIterator[Suite]:
+@pytest.fixture(name="suite", scope="module")
+async def _suite() -> AsyncIterator[Suite]:
+    """One suite for all, as nothing here changes anything in it."""
+    clock = ManualClock()
     async with Suite(clock) as suite:
         for pod_hash in (CANARY, STABLE):
             await suite.ingest(pod_hash, bad=2, count=400)
