@@ -42,7 +42,7 @@ def load_scenario(path: Path) -> Scenario:
             f"scenario {path}: {error.strerror}",
             hint="--scenario takes a YAML file, or the name of a scenario that ships",
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InvalidInput(
             f"scenario {path}: not YAML: {' '.join(str(error).split())}", hint=_HINT
         ) from None
@@ -81,7 +81,21 @@ def find_scenario(name: str, folder: Path) -> Path:
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML without the 1.1 booleans, so that the key `on` is the word and not true."""
+    """YAML without the 1.1 booleans, so that the key `on` is the word and not true.
+
+    A key that is given twice is refused: YAML would keep the last one without a word.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the base class's signature
+        """Return the mapping of a node."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"{key.value!r} is given twice", problem_mark=key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep=deep)
 
 
 _Loader.yaml_implicit_resolvers = {

@@ -13,7 +13,7 @@ expect: {outcome: aborted, abortedAtStep: 5}
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -21,16 +21,16 @@ from pydantic.alias_generators import to_camel
 
 from svckit.durations import DurationError, parse_duration
 
+_LONGEST_NUMBER = 20
+"""Digits of a rate; many more of them would be infinite."""
+
 
 def _percentage(value: object) -> float:
     """Read `5.2%` (or a bare number of percent) as a ratio from 0 to 1."""
     text = str(value).strip()
-    number = text.removesuffix("%").strip()
-    try:
-        ratio = float(Decimal(number) / 100)
-    except InvalidOperation:
-        ratio = -1.0
-    if isinstance(value, bool) or not 0 <= ratio <= 1:
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+) ?%?", text)
+    ratio = float(Decimal(match[1]) / 100) if match else -1.0
+    if not 0 <= ratio <= 1:
         message = f"{text!r} is not a percentage from 0% to 100%, such as 5.2%"
         raise ValueError(message)
     return ratio
@@ -52,7 +52,7 @@ def _seconds(value: object) -> float:
 def _rate(value: object) -> float:
     """Read `50/s`, `300/m` or a bare number as requests per virtual second."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(?:/(s|m))?", str(value).strip())
-    if match is None or isinstance(value, bool):
+    if match is None or len(match[1]) > _LONGEST_NUMBER:
         message = f"{value!r} is not a rate such as 50/s"
         raise ValueError(message)
     return float(match[1]) / (60 if match[2] == "m" else 1)
