@@ -268,21 +268,25 @@ def encode(event: Event) -> bytes:
 def decode_log(lines: Iterable[bytes | str], *, source: str = "event log") -> Iterator[Event]:
     """Yield the events of a log; a torn last line (a run that was killed) ends it silently.
 
+    Torn is a last line without its newline, so give the lines with their ends.
+
     Raises:
-        InvalidInput: a line before the last one is not an event; the message has its number.
+        InvalidInput: another line is not an event; the message has its number.
     """
-    torn: tuple[int, Exception] | None = None
+    torn: InvalidInput | None = None
     for number, line in enumerate(lines, start=1):
         if torn is not None:
-            raise InvalidInput(
-                f"{source}: line {torn[0]} is not an event: {torn[1]}",
-                hint="expected the JSON lines that gatelab writes",
-            )
+            raise torn
         if not line.strip():
             continue
         try:
             event = _decoder.decode(line)
         except (msgspec.DecodeError, ValueError) as error:
-            torn = (number, error)
+            torn = InvalidInput(
+                f"{source}: line {number} is not an event: {error}",
+                hint="expected the JSON lines that gatelab writes",
+            )
+            if line[-1:] in {"\n", b"\n"}:
+                raise torn from None
             continue
         yield event

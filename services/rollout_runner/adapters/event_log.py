@@ -90,7 +90,7 @@ def read_events(path: Path) -> tuple[Event, ...]:
         InvalidInput: there is no such file, or it is not an event log.
     """
     try:
-        lines = path.read_bytes().splitlines()
+        lines = path.read_bytes().splitlines(keepends=True)
     except OSError as error:
         raise InvalidInput(
             f"event log {path}: {error.strerror}", hint="gatelab run writes events.jsonl"

@@ -177,6 +177,6 @@ def unmet_expectation(report: RunReport, scenario: Scenario) -> str:
             f" got it at step {report.aborted_at_step}"
         )
     seconds = report.duration_seconds
-    if expected.within is not None and (seconds is None or seconds > expected.within):
-        return f"expected the end within {expected.within:g} s, it took {seconds} s"
+    if expected.within is not None and seconds > expected.within:
+        return f"expected the end within {expected.within:g} s, it took {seconds:g} s"
     return ""
