@@ -81,7 +81,7 @@ def find_scenario(name: str, folder: Path) -> Path:
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML without the 1.1 booleans, so that the key `on` is the word and not true.
+    """YAML without the 1.1 booleans and dates: the key `on` is the word, a time is text.
 
     A key that is given twice is refused: YAML would keep the last one without a word.
     """
@@ -103,6 +103,7 @@ _Loader.yaml_implicit_resolvers = {
         (tag, pattern)
         for tag, pattern in resolvers
         if not (tag == "tag:yaml.org,2002:bool" and first in "yYnNoO")
+        and tag != "tag:yaml.org,2002:timestamp"
     ]
     for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }

@@ -12,6 +12,7 @@ expect: {outcome: aborted, abortedAtStep: 5}
 
 from __future__ import annotations
 
+import json
 import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeAlias, get_args
@@ -58,6 +59,16 @@ def _rate(value: object) -> float:
     return float(match[1]) / (60 if match[2] == "m" else 1)
 
 
+def _json_object(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what JSON cannot say, such as an infinite number."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        message = f"cannot be sent as JSON: {error}"
+        raise ValueError(message) from None
+    return value
+
+
 def _go_duration(value: str) -> str:
     _seconds(value)
     return value
@@ -66,6 +77,7 @@ def _go_duration(value: str) -> str:
 Ratio: TypeAlias = Annotated[float, BeforeValidator(_percentage)]
 Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds)]
 PerSecond: TypeAlias = Annotated[float, BeforeValidator(_rate)]
+JsonObject: TypeAlias = Annotated[dict[str, Any], AfterValidator(_json_object)]
 GoDuration: TypeAlias = Annotated[str, AfterValidator(_go_duration)]
 
 
@@ -152,7 +164,7 @@ class TimelineEntry(_Model):
     canary: Behaviour | None = None
     baseline: Behaviour | None = None
     traffic: TrafficChange | None = None
-    inject: dict[str, Any] | None = None
+    inject: JsonObject | None = None
     clear: Literal["all"] | None = None
     do: OperatorCommand | None = None
     stop: ProcessName | None = None

@@ -155,6 +155,8 @@ def test_an_entry_has_one_time_and_one_action(entry: dict[str, Any], message: st
         ({"timeline": [{"at": "1m", "stop": "redis"}]}, "timeline.0.stop"),
         ({"timeline": [{"at": "1m", "clear": "some"}]}, "timeline.0.clear"),
         ({"timeline": {"at": "1m"}}, "timeline"),
+        ({"timeline": [{"at": "1m", "inject": {"set": float("nan")}}]}, "timeline.0.inject"),
+        ({"timeline": [{"at": "1m", "inject": []}]}, "timeline.0.inject"),
         ({"expect": {"outcome": "good"}}, "expect.outcome"),
         ({"expect": {}}, "expect.outcome"),
         ({"mode": "dry"}, "mode"),
