@@ -23,6 +23,9 @@ test: $(STAMP) ## Run the whole default test suite (offline, loopback only)
 e2e: $(STAMP) ## Run the long rollouts, and what needs more than Python (a browser, other tools)
 	$(BIN)/pytest -n 2 --dist worksteal -m "external or slow" $(ARGS)
 
+bench: $(STAMP) ## Measure against peers on this machine and print the ratios (bench/results)
+	$(BIN)/python -m bench $(ARGS)
+
 lint: $(STAMP) ## Check format, style, types, import contracts, manifests and the lock
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -57,4 +60,4 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
-.PHONY: help setup demo test e2e lint fmt docs render lock clean
+.PHONY: help setup demo test e2e bench lint fmt docs render lock clean
