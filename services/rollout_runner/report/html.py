@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from rollout_runner.report import narrative, wording
 from rollout_runner.report.charts import chart_data
 from rollout_runner.report.paint import outcome_tone, phase_tone
+from svckit import webpage
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from rollout_runner.report.model import RunReport
 
 _PACKAGE = "rollout_runner.report"
@@ -26,7 +24,7 @@ def render_html(report: RunReport) -> str:
         "run.html.j2",
         report=report,
         facts=_facts(report),
-        charts=inline_json(chart_data(report)),
+        charts=webpage.inline_json(chart_data(report)),
     )
 
 
@@ -35,35 +33,14 @@ def render_page(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(**values)
 
 
-def inline_json(value: Any) -> Markup:
-    """Return JSON for a script element: nothing in it can close the element or open a comment."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)  # noqa: S704 - escaped above
-
-
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader(_PACKAGE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals["asset"] = _asset
+    environment = webpage.environment(_PACKAGE)
     environment.globals["say"] = narrative
     environment.globals["write"] = wording
     environment.filters["outcome_tone"] = outcome_tone
     environment.filters["phase_tone"] = phase_tone
     return environment
-
-
-def _asset(name: str) -> Markup:
-    """Return a file of this package's assets as it is; they are ours, and no visitor's."""
-    return Markup(files(_PACKAGE).joinpath("assets", name).read_text("utf-8"))  # noqa: S704
 
 
 def _facts(report: RunReport) -> tuple[tuple[str, str, str], ...]:
