@@ -20,6 +20,7 @@ from mock_newrelic.service.ingest import IngestService
 from mock_newrelic.service.injections import InjectionService
 from mock_newrelic.service.instruments import Instruments
 from mock_newrelic.service.journal import Journal
+from mock_newrelic.service.page import PageService
 from mock_newrelic.service.queries import QueryService
 from mock_newrelic.settings import split_list
 from svckit.asgi import create_base_app, distribution_version
@@ -94,5 +95,6 @@ def create_app(
     app.include_router(ingest_router(ingest=ingest, keys=keys))
     app.include_router(injections_router(control=control, keys=keys))
     app.include_router(control_router(control=control, keys=keys))
-    app.include_router(page_router(control=control, store=store, keys=keys, clock=clock))
+    page = PageService(store=store, injections=injections, clock=clock)
+    app.include_router(page_router(page=page, control=control, keys=keys))
     return Edge(app, facade=facade, journal=journal, clock=clock)

@@ -1,17 +1,16 @@
-"""Journal, waiting, reset, health and the APM page."""
+"""Journal, waiting, reset and health."""
 
 from __future__ import annotations
 
 import asyncio
 import io
 import logging
-import re
 from collections.abc import AsyncIterator
 
 import pytest
 import structlog
 
-from mock_newrelic_bench import ADMIN, APP, CANARY, KEY, Bench, transactions
+from mock_newrelic_bench import ADMIN, APP, KEY, Bench, transactions
 from svckit.clock import ManualClock
 from svckit.logging import configure_logging
 
@@ -226,66 +225,3 @@ async def test_keys_never_reach_the_log(clock: ManualClock) -> None:
     assert "request_served" in stream.getvalue()
     assert "s3cret" not in stream.getvalue()
     assert "s3cret" not in entries.text
-
-
-async def test_the_page_shows_rates_and_injections(bench: Bench) -> None:
-    """The page lists applications by hash and what is in force."""
-    await bench.fill(98, 2, podTemplateHash=CANARY)
-    await bench.inject({"set": 5.2}, role="canary")
-    response = await bench.http.get("/")
-    assert response.status_code == 200
-    assert response.headers["content-type"].startswith("text/html")
-    for text in (APP, CANARY, ">2.0<", "inj_000001", "role=canary", "polyline"):
-        assert text in response.text
-
-
-async def test_the_page_loads_nothing_from_elsewhere(bench: Bench) -> None:
-    """It is self-contained, and its policy forbids scripts."""
-    await bench.fill(1)
-    response = await bench.http.get("/")
-    assert not re.search(r"(src|href)=[\"']?(https?:)?//", response.text)
-    assert "<script" not in response.text
-    assert "default-src 'none'" in response.headers["content-security-policy"]
-
-
-async def test_the_page_escapes_what_was_sent(bench: Bench) -> None:
-    """Labels and reasons with markup are text."""
-    await bench.fill(1, podTemplateHash="<b>x</b>")
-    await bench.inject({"set": 1}, app="<i>*", role="<u>")
-    text = (await bench.http.get("/")).text
-    assert not re.search(r"<(b|i|u)>", text)
-    assert "&lt;b&gt;" in text
-
-
-async def test_the_form_injects_and_clears(bench: Bench) -> None:
-    """Submitting the form does what the API does, and returns to the page."""
-    fields = {"key": "admin-key", "app": APP, "effect": "set", "value": "5.2", "ttl": "10m"}
-    response = await bench.http.post("/ui/inject", data=fields)
-    assert (response.status_code, response.headers["location"]) == (303, "/")
-    assert await bench.value() == 5.2
-    cleared = await bench.http.post("/ui/clear", data={"key": "admin-key"})
-    assert cleared.status_code == 303
-    assert await bench.error() == "404 unknown_app"
-
-
-@pytest.mark.parametrize(
-    ("changes", "status", "text"),
-    [
-        pytest.param({"key": "wrong"}, 401, "the admin key is wrong", id="wrong-key"),
-        pytest.param({"key": "test-key"}, 403, "needs the admin key", id="reading-key"),
-        pytest.param({"key": ""}, 401, "the admin key is missing", id="no-key"),
-        pytest.param({"value": "many"}, 422, "effect.set is not a number", id="bad-value"),
-        pytest.param({"value": "nan"}, 422, "out of range", id="nan"),
-        pytest.param({"ttl": "soon"}, 422, "invalid duration", id="bad-ttl"),
-        pytest.param({"effect": "status", "value": "503"}, 303, "", id="status"),
-        pytest.param({"effect": "no_data", "value": ""}, 303, "", id="no-data"),
-    ],
-)
-async def test_the_form_explains_what_is_wrong(
-    bench: Bench, changes: dict[str, str], status: int, text: str
-) -> None:
-    """A bad field gives the page again, with the reason."""
-    fields = {"key": "admin-key", "app": APP, "effect": "set", "value": "5.2", "ttl": "10m"}
-    response = await bench.http.post("/ui/inject", data={**fields, **changes})
-    assert response.status_code == status
-    assert text in response.text

@@ -1,0 +1,61 @@
+"""The page as HTML: the state of one instant, and everything the browser needs to go on from it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from starlette.responses import HTMLResponse
+
+from mock_newrelic.domain.effects.registry import EFFECTS
+from mock_newrelic.service.page import DEFAULT_WINDOW, WINDOWS
+from svckit import webpage
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from mock_newrelic.service.page import PageService
+    from svckit.errors import SuiteError
+
+_EXAMPLES = {"set": "5.2", "error_ratio": "0.05", "status": "503", "no_data": "leave empty"}
+
+_SECURITY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-{nonce}'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class Document:
+    """Renders the page."""
+
+    def __init__(self, page: PageService) -> None:
+        self._page = page
+        self._template = webpage.environment("mock_newrelic.api.page").get_template("apm.html.j2")
+
+    def render(self, request: Request, error: SuiteError | None = None) -> Response:
+        """Return the page for the application and window of the address, with an error on top."""
+        asked = dict(request.query_params)
+        state = self._page.state(
+            app=asked.get("app", ""), window=asked.get("window", DEFAULT_WINDOW)
+        )
+        nonce = secrets.token_urlsafe(16)
+        content = self._template.render(
+            state=state,
+            state_json=webpage.inline_json(state),
+            windows=WINDOWS,
+            effects=[("effects", [(name, _EXAMPLES.get(name, "")) for name in sorted(EFFECTS)])],
+            origin=str(request.base_url).rstrip("/"),
+            link=lambda **changes: "?" + urlencode({**asked, **changes}),
+            action=lambda name: f"ui/{name}?{urlencode(asked)}",
+            error=error,
+            nonce=nonce,
+        )
+        headers = {
+            "Content-Security-Policy": _SECURITY.format(nonce=nonce),
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return HTMLResponse(content, error.status if error else 200, headers=headers)
