@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from mock_newrelic.service.page import PageService
 
 REFRESH_SECONDS = 1.0
-STREAM_EVENTS = 25
-"""A stream ends after so many events and the browser opens the next one, so that nothing is kept
-for a page that somebody left open and lost."""
+STREAM_EVENTS = 5
+"""A stream ends after so many events and the browser opens the next one, so that a shutdown, which
+lets everything in flight finish, never waits long for a page that somebody left open."""
 
 
 def page_router(*, page: PageService, control: ControlService, keys: Keys) -> APIRouter:

@@ -159,10 +159,13 @@
   stream.addEventListener("state", (event) => {
     const reload = !state.selected;
     state = JSON.parse(event.data);
+    clearTimeout(silent);
     live("live", "good");
     if (reload && state.selected) location.reload(); else show();
   });
-  stream.onerror = () => live("not connected", "warn");
+  // A stream ends every few seconds and is opened again: only a longer silence is worth a word.
+  let silent;
+  stream.onerror = () => { clearTimeout(silent); silent = setTimeout(() => live("not connected", "warn"), 3000); };
 
   // Forms: sent in place, so that a chart is not lost over a typo.
   const fields = [...document.querySelectorAll("[data-key]")];
