@@ -98,6 +98,31 @@ def judge(
     raise typer.Exit(codes[analysis.verdict.verdict])
 
 
+@cli.command()
+def conformance(
+    files: Annotated[
+        list[Path], typer.Argument(help="Vector files; the stem of a name tells the kind.")
+    ],
+    output: Annotated[
+        OutputFormat, typer.Option(help="How to tell the outcome.")
+    ] = OutputFormat.TEXT,
+    out: Annotated[Path | None, typer.Option(help="Write to this file, not to stdout.")] = None,
+) -> None:
+    """Replay reference values against the judge's own functions. Exit code 3 when any fails."""
+    import json  # noqa: PLC0415 - keeps --help fast
+
+    from analyzer.conformance.runner import replay_file  # noqa: PLC0415 - as above
+
+    reports = {str(file): replay_file(file) for file in files}
+    if output is OutputFormat.JSON:
+        text = json.dumps({name: one.document() for name, one in reports.items()}, indent=2)
+    else:
+        text = "\n".join(report.text(name) for name, report in reports.items())
+    write_output(text, out=out)
+    if any(report.failed for report in reports.values()):
+        raise typer.Exit(ExitCode.GATE_FAILED)
+
+
 def _read_file(name: str) -> bytes:
     if name == "-":
         return sys.stdin.buffer.read()

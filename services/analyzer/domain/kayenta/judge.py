@@ -67,7 +67,7 @@ def _judge_pair(config: MetricConfig, pair: MetricSetPair) -> MetricResult:
     )
 
 
-def prepare(values: Sequence[float], config: MetricConfig) -> Values:
+def prepare(values: Sequence[float] | Values, config: MetricConfig) -> Values:
     """Return the points of one arm that are judged: missing ones handled first, then outliers."""
     if config.nan_strategy is NanStrategy.REMOVE:
         points = without_nans(values)
