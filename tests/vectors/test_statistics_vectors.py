@@ -37,6 +37,8 @@ def test_record_is_reproduced(kind: str, record: Record) -> None:
 
 
 class TestAgreement:
+    """Agreement."""
+
     @pytest.mark.parametrize(
         ("actual", "expected", "tolerance"),
         [
@@ -54,7 +56,6 @@ class TestAgreement:
             (0, True, 1.0),
         ],
     )
-    """Agreement."""
     def test_a_wrong_value_does_not_agree(
         self, actual: Any, expected: Any, tolerance: float
     ) -> None:
@@ -74,6 +75,7 @@ class TestAgreement:
 
 class TestFiles:
     """Files."""
+
     def test_a_wrong_expected_value_fails_its_record_alone(self, tmp_path: Path) -> None:
         """A wrong expected value fails its record alone."""
         text = (VECTORS / "cmh.json").read_text(encoding="utf-8")
