@@ -22,6 +22,7 @@ from mock_newrelic.service.instruments import Instruments
 from mock_newrelic.service.journal import Journal
 from mock_newrelic.service.page import PageService
 from mock_newrelic.service.queries import QueryService
+from mock_newrelic.service.reader import Reader
 from mock_newrelic.settings import split_list
 from svckit.asgi import create_base_app, distribution_version
 from svckit.metrics import new_registry
@@ -50,9 +51,8 @@ def create_app(
     store = MemoryStore(max_apps=settings.max_apps, max_series=settings.max_series)
     instruments.series.set_function(lambda: sum(app.series_count for app in store.applications()))
     injections = InjectionService(clock=clock, audit=audit, instruments=instruments)
-    queries = QueryService(
-        store=store, injections=injections, stale_after=settings.stale_after_seconds
-    )
+    reader = Reader(store=store, injections=injections)
+    queries = QueryService(store=store, reader=reader, stale_after=settings.stale_after_seconds)
     ingest = IngestService(
         store=store,
         clock=clock,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mock_newrelic.domain.effects.base import Effect
 from mock_newrelic.domain.metrics import ERROR_METRICS
-from mock_newrelic.domain.model import Terms
+from mock_newrelic.domain.model import NO_TERMS, Terms
 from svckit.randomness import stream
 
 if TYPE_CHECKING:
@@ -26,6 +26,23 @@ DEFAULT_TTL_SECONDS = 15 * 60
 MAX_TTL_SECONDS = 24 * 3600
 
 E = TypeVar("E", bound=Effect)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What an injection may be matched against: one question, whatever the surface.
+
+    Attributes:
+        app: the application that is asked about.
+        terms: label pairs of its selector.
+        metric: name of the metric; None when the samples themselves are asked for.
+        session: token of the session, empty for the default one.
+    """
+
+    app: str
+    terms: Terms = NO_TERMS
+    metric: str | None = None
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

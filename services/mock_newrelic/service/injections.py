@@ -9,7 +9,7 @@ import structlog
 
 from mock_newrelic.domain.effects.base import DataEffect
 from mock_newrelic.domain.effects.registry import EFFECTS, effect_as_json
-from mock_newrelic.domain.injections import Injection
+from mock_newrelic.domain.injections import Ask, Injection
 from mock_newrelic.domain.query import selector_as_json
 from svckit.errors import NotFound, SuiteError
 from svckit.timestamps import format_timestamp_ms
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from mock_newrelic.domain.effects.base import Effect
     from mock_newrelic.domain.model import Terms
-    from mock_newrelic.domain.query import Query
     from mock_newrelic.service.audit import Audit
     from mock_newrelic.service.instruments import Instruments
     from svckit.clock import Clock
@@ -125,17 +124,16 @@ class InjectionService:
         """Whether any injection concerns the application now or may within this second."""
         return any(one.covers(app) for one in self._injections.values())
 
-    def touching(self, query: Query, now: float) -> list[Injection]:
-        """Return the injections that touch this query, each after its own draw."""
+    def touching(self, ask: Ask, now: float) -> list[Injection]:
+        """Return the injections that touch this question, each after its own draw."""
         if not self._injections:
             return []
         self._expire(now)
-        metric = query.metric.name if query.metric else None
         found = []
         for one in self._injections.values():
-            if not (one.active(now) and one.covers(query.app) and one.concerns(metric)):
+            if not (one.active(now) and one.covers(ask.app) and one.concerns(ask.metric)):
                 continue
-            if not isinstance(one.effect, DataEffect) and not one.scope <= query.terms:
+            if not isinstance(one.effect, DataEffect) and not one.scope <= ask.terms:
                 continue
             number = self._queries.get(one.id, 0)
             self._queries[one.id] = number + 1
@@ -143,7 +141,7 @@ class InjectionService:
                 found.append(one)
         return found
 
-    def applied(self, injections: Iterable[Injection], query: Query, now: float) -> None:
+    def applied(self, injections: Iterable[Injection], ask: Ask, now: float) -> None:
         """Record that an answer was touched."""
         for one in injections:
             self._hits[one.id] = self._hits.get(one.id, 0) + 1
@@ -151,9 +149,9 @@ class InjectionService:
             facts = {
                 "injection": one.id,
                 "effect": one.effect.name,
-                "app": query.app,
-                "metric": query.metric.name if query.metric else "histogram",
-                "selector": selector_as_json(query.terms),
+                "app": ask.app,
+                "metric": ask.metric or "histogram",
+                "selector": selector_as_json(ask.terms),
             }
             self._audit.add("injection_applied", now, **facts)
             self._log.info("injected_answer_given", **facts)

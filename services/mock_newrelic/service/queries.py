@@ -9,20 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mock_newrelic.domain.effects.base import AnswerEffect, DataEffect, ValueEffect
-from mock_newrelic.domain.injections import Injection, winner
+from mock_newrelic.domain.effects.base import AnswerEffect, ValueEffect
+from mock_newrelic.domain.injections import Ask, Injection, winner
 from mock_newrelic.domain.metrics import DEFAULT_SET_METRIC
 from mock_newrelic.domain.model import NOTHING, Reading, Span
 from mock_newrelic.domain.query import Query
-from mock_newrelic.domain.series import add_readings, whole_slots
-from mock_newrelic.domain.window import sliding_span
+from mock_newrelic.domain.series import whole_slots
 from svckit.errors import InvalidInput, NotFound, SuiteError, Unavailable
 
 if TYPE_CHECKING:
     from mock_newrelic.domain.application import Application
     from mock_newrelic.domain.model import Counts
     from mock_newrelic.ports import Store
-    from mock_newrelic.service.injections import InjectionService
+    from mock_newrelic.service.reader import Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +62,9 @@ class Point:
 class QueryService:
     """Answers one question at a time from one instant's view of the store."""
 
-    def __init__(
-        self, *, store: Store, injections: InjectionService, stale_after: float | None = None
-    ) -> None:
+    def __init__(self, *, store: Store, reader: Reader, stale_after: float | None = None) -> None:
         self._store = store
-        self._injections = injections
+        self._reader = reader
         self._stale_after = stale_after
 
     def answer(self, query: Query, now: float) -> Answer:
@@ -80,9 +77,11 @@ class QueryService:
         if query.metric is None:
             # Counts and histogram must speak of the same samples.
             span = whole_slots(span, now)
-        touching = self._injections.touching(query, now)
-        answer = self._answer(query, span, now, touching)
-        self._injections.applied(answer.injections, query, now)
+        ask = Ask(
+            app=query.app, terms=query.terms, metric=query.metric.name if query.metric else None
+        )
+        answer = self._answer(query, span, now, self._reader.draw(ask, now))
+        self._reader.applied(answer.injections, ask, now)
         return answer
 
     def chart(self, query: Query, now: float) -> tuple[Answer, list[Point]]:
@@ -119,7 +118,10 @@ class QueryService:
             injection, effect = refusing
             refusal: SuiteError | None = _InjectedStatusError(effect.status)
             return Answer(query=query, end=end, span=span, refusal=refusal, injections=(injection,))
-        reading, used = self._read(query, span, now, touching)
+        latency = query.metric is None or query.metric.latency
+        reading, _, used = self._reader.read(
+            query.app, query.terms, span, now, latency=latency, drawn=touching
+        )
         target = query.metric.name if query.metric else DEFAULT_SET_METRIC
         setting = [one for one in touching if _sets(one, target)]
         fixing = winner(setting, ValueEffect, query.terms)
@@ -144,28 +146,6 @@ class QueryService:
             refusal=refusal,
             injections=used,
         )
-
-    def _read(
-        self, query: Query, span: Span, now: float, touching: list[Injection]
-    ) -> tuple[Reading, tuple[Injection, ...]]:
-        app = self._store.application(query.app)
-        if app is None:
-            return NOTHING, ()
-        latency = query.metric is None or query.metric.latency
-        shaping = [one for one in touching if isinstance(one.effect, DataEffect)]
-        if shaping:
-            total, used = NOTHING, set()
-            for labels, reading in app.each(query.terms, span, now, latency=latency):
-                shown = reading
-                hit = winner(shaping, DataEffect, labels)
-                if hit is not None and reading.counts.samples:
-                    used.add(hit[0])
-                    shown = hit[1].observe(reading)
-                total = add_readings(total, shown)
-            return total, tuple(sorted(used, key=lambda one: one.number))
-        if query.slides and span == sliding_span(query.width, now):
-            return app.sliding(query.terms, query.width, now, latency=latency), ()
-        return app.between(query.terms, span, now, latency=latency), ()
 
     def _refusal(self, query: Query, reading: Reading, span: Span) -> SuiteError | None:
         app = self._store.application(query.app)
