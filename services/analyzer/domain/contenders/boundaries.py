@@ -184,9 +184,11 @@ def bernoulli_interval(
         )
         return mixture.log_e((observed - p) * n, p * (1 - p) * n) - threshold
 
+    # A single success (or failure) bounds nothing: then the set reaches to the end.
     tiny = 1e-15
-    low = bisect(excess, tiny, observed) if successes > 0 else 0.0
-    high = bisect(excess, max(observed, tiny), 1 - tiny) if successes < n else 1.0
+    low = bisect(excess, tiny, observed) if successes > 0 and excess(tiny) > 0 else 0.0
+    bounded = successes < n and excess(1 - tiny) > 0
+    high = bisect(excess, max(observed, tiny), 1 - tiny) if bounded else 1.0
     return low, high
 
 
