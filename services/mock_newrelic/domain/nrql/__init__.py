@@ -1,0 +1,1 @@
+"""New Relic's query language: text -> tree -> plan -> rows; pure."""
