@@ -287,10 +287,7 @@ class _Aggregation:
         rows: list[dict[str, Any]] = []
         if self._buckets:
             for index, bucket in enumerate(self._buckets):
-                times = {
-                    "beginTimeSeconds": _seconds(bucket.begin),
-                    "endTimeSeconds": _seconds(bucket.end),
-                }
+                times = _times(bucket)
                 rows += [
                     {**self._facet(key), **times, **self._values(result, index, key)}
                     for key in keys
@@ -504,10 +501,7 @@ class _Aggregation:
             }
         rows: dict[str, Any] = {"total": [], "other": []}
         for index, bucket in enumerate(self._buckets):
-            times = {
-                "beginTimeSeconds": _seconds(bucket.begin),
-                "endTimeSeconds": _seconds(bucket.end),
-            }
+            times = _times(bucket)
             rows["total"].append({**times, **self._merged(result, index, everything)})
             rows["other"].append({**times, **self._merged(result, index, others)})
         return rows
