@@ -43,6 +43,13 @@ def facet_name(item: Item) -> str:
     return item.value.name if isinstance(item.value, ast.Ref) else column_name(item)
 
 
+def selected(item: Item) -> Expr:
+    """Return the value of an item that is not `*`."""
+    if isinstance(item.value, ast.Star):
+        raise NrqlError("* cannot stand beside functions of many rows")
+    return item.value
+
+
 def require_distinct(columns: Iterable[str]) -> None:
     """Refuse two values with the same key."""
     seen: set[str] = set()

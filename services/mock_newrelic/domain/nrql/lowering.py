@@ -19,22 +19,6 @@ from mock_newrelic.domain.nrql.rewriting import rewrite
 SECONDS_SLOT = "\0seconds"
 """The name under which an expression finds the length of the window."""
 
-TRANSACTION_METRICS = frozenset({
-    "apm.service.transaction.duration",
-})  # fmt: skip
-ERROR_METRICS = frozenset({
-    "apm.service.error.count", "apm.service.transaction.error.count",
-})  # fmt: skip
-TIMESLICE_VALUE = "newrelic.timeslice.value"
-TIMESLICE_NAME = "metricTimesliceName"
-TIMESLICES = {
-    "HttpDispatcher": DURATION,
-    "WebTransaction": DURATION,
-    "Errors/all": ERROR,
-    "Errors/allWeb": ERROR,
-}
-"""Timeslice metrics that the transactions themselves answer."""
-
 _ERRORS = ast.Is(ast.Ref(ERROR), True)
 _NUMBER_OPTIONS = frozenset({
     "percentile", "histogram", "cdfPercentage", "bucketPercentile", "uniques",

@@ -106,3 +106,12 @@ def arithmetic(operator: str, left: Any, right: Any) -> float | None:
     else:
         result = first / second
     return result if isfinite(result) else None
+
+
+def sort_key(value: Any) -> tuple[int, Any]:
+    """Return a key by which any values can be sorted: NULL first, then numbers, then texts."""
+    if value is None:
+        return 0, 0
+    if isinstance(value, bool | int | float):
+        return 1, value
+    return 2, str(value)
