@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from svckit.clock import ManualClock
-from votegen.adapters.http_asyncio import Connection, HttpTransport
+from votegen.adapters.http_asyncio import HttpConnection, HttpConnector
 from votegen.app import create_app
 from votegen.domain.targets import Endpoint
 from votegen.ports import Timebase
@@ -82,14 +82,15 @@ class Wire:
         self.opened = 0
         self._configs: dict[str, uvicorn.Config] = {}
 
-    def __call__(self, endpoint: Endpoint, timebase: Timebase) -> HttpTransport:
-        """Return votegen's transport to one endpoint."""
-        return HttpTransport(endpoint, timebase, connect=self.connect)
+    def __call__(self, endpoint: Endpoint, timebase: Timebase) -> HttpConnector:
+        """Return votegen's connector to one endpoint."""
+        return HttpConnector(endpoint, timebase, connect=self.connect)
 
     async def connect(
-        self, protocol: Callable[[], Connection], host: str, _port: int
-    ) -> Connection:
+        self, protocol: Callable[[], HttpConnection], endpoint: Endpoint
+    ) -> HttpConnection:
         """Open a connection; a host that is not there refuses it."""
+        host = endpoint.host
         app: Any = self.hosts.get(host)
         if app is None:
             raise ConnectionRefusedError(host)
@@ -114,7 +115,7 @@ class Generator:
         self.app = create_app(
             VotegenSettings(),
             clock=clock,
-            transports=wire,
+            connectors=wire,
             monotonic=clock.now,
             sleep=clock.sleep,
         )

@@ -1,15 +1,15 @@
-"""A target in virtual time: the engine's transport port without sockets or real waiting."""
+"""A target in virtual time: the engine's connector port without sockets or real waiting."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from svckit.clock import ManualClock
 from votegen.domain.outcome import Outcome
 from votegen.domain.targets import Endpoint
-from votegen.ports import Timebase
+from votegen.ports import Owner, Timebase
 
 T = TypeVar("T")
 
@@ -45,22 +45,6 @@ def timebase(clock: ManualClock, *, clock_rate: float = 1.0) -> Timebase:
     return Timebase(clock_rate=clock_rate, monotonic=clock.now, sleep=clock.sleep)
 
 
-class FakeExchange:
-    """One request that the fake target holds."""
-
-    def __init__(self, targets: FakeTargets, done: Callable[[Outcome], None]) -> None:
-        self.sent_at: float | None = None
-        self.targets = targets
-        self.done = done
-        self.task: asyncio.Task[None] | None = None
-
-    def cancel(self) -> None:
-        """Give up: no answer will come."""
-        assert self.task is not None
-        self.task.cancel()
-        self.targets.under_way -= 1
-
-
 class FakeTargets:
     """All targets of a run, told apart by host name.
 
@@ -86,49 +70,81 @@ class FakeTargets:
         self.closed: list[str] = []
         self.tasks: set[asyncio.Task[Any]] = set()
 
-    def __call__(self, endpoint: Endpoint, _timebase: Timebase) -> FakeTransport:
-        """Return the connections to one host."""
-        return FakeTransport(self, endpoint.host)
+    def __call__(self, endpoint: Endpoint, _timebase: Timebase) -> FakeConnector:
+        """Return what opens connections to one host."""
+        return FakeConnector(self, endpoint.host)
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Let something happen beside the engine."""
+        task = asyncio.ensure_future(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
 
     def hosts(self) -> list[str]:
         """Return where the requests went, in order."""
         return [host for host, _, _ in self.payloads]
 
 
-class FakeTransport:
-    """Connections to one fake target."""
+class FakeConnector:
+    """Opens connections to one fake target; a connect error is what its next outcome says."""
 
     def __init__(self, targets: FakeTargets, host: str) -> None:
         self.targets = targets
         self.host = host
-        self.reconnects = 0
 
-    def send(self, payload: bytes, done: Callable[[Outcome], None]) -> FakeExchange:
+    def open(self, owner: Owner) -> None:
+        """Open one in the event loop's next turn."""
+        self.targets.begin(self._open(owner))
+
+    def close(self) -> None:
+        """Note that the engine is done with the target."""
+        self.targets.closed.append(self.host)
+
+    async def _open(self, owner: Owner) -> None:
+        outcome = self.targets.outcome(self.host, len(self.targets.payloads))
+        if outcome.failure == "connect":
+            owner.refused()
+        else:
+            owner.opened(FakeConnection(self.targets, self.host, owner))
+
+
+class FakeConnection:
+    """One connection to a fake target."""
+
+    def __init__(self, targets: FakeTargets, host: str, owner: Owner) -> None:
+        self.intended = self.sent_at = 0.0
+        self.repeated = False
+        self.targets = targets
+        self.host = host
+        self.owner = owner
+        self.task: asyncio.Task[None] | None = None
+
+    def write(self, payload: bytes) -> None:
         """Take the request and answer it in virtual time."""
         targets = self.targets
-        exchange = FakeExchange(targets, done)
-        task = asyncio.ensure_future(self._answer(exchange, len(targets.payloads)))
-        exchange.task = task
+        number = len(targets.payloads)
         targets.payloads.append((self.host, targets.clock.now(), payload))
         targets.under_way += 1
         targets.most_under_way = max(targets.most_under_way, targets.under_way)
-        targets.tasks.add(task)
-        task.add_done_callback(targets.tasks.discard)
-        return exchange
+        self.task = targets.begin(self._answer(targets.outcome(self.host, number)))
 
-    def close(self) -> None:
-        """Note that the engine closed the connections."""
-        self.targets.closed.append(self.host)
+    def drop(self) -> None:
+        """Give up: no answer will come."""
+        if self.task is not None and not self.task.done():
+            self.task.cancel()
+            self.targets.under_way -= 1
 
-    async def _answer(self, exchange: FakeExchange, number: int) -> None:
+    async def _answer(self, outcome: Outcome) -> None:
         targets = self.targets
-        outcome = targets.outcome(self.host, number)
-        if outcome.failure != "connect":
-            exchange.sent_at = targets.clock.now()
         delay = targets.answers_in(targets.clock.now())
         if delay is None:
             await asyncio.get_running_loop().create_future()
             return
         await targets.clock.sleep(delay)
         targets.under_way -= 1
-        exchange.done(outcome)
+        self.task = None
+        if outcome.failure is None:
+            self.owner.answered(self, outcome.status, outcome.pod_hash, keep=True)
+        else:
+            self.owner.failed(self, outcome.failure)

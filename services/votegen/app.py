@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from svckit.asgi import create_base_app, distribution_version
 from svckit.metrics import new_registry
-from votegen.adapters.http_asyncio import HttpTransport
+from votegen.adapters.http_asyncio import HttpConnector
 from votegen.api.control import control_router
 from votegen.api.metrics import VotegenCollector
 from votegen.engine.control import Controller
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from svckit.clock import Clock
-    from votegen.ports import TransportFactory
+    from votegen.ports import ConnectorFactory
     from votegen.settings import VotegenSettings
 
 
@@ -32,7 +32,7 @@ def create_app(
     *,
     clock: Clock,
     registry: CollectorRegistry | None = None,
-    transports: TransportFactory = HttpTransport,
+    connectors: ConnectorFactory = HttpConnector,
     monotonic: Callable[[], float] = time.perf_counter,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> FastAPI:
@@ -42,14 +42,14 @@ def create_app(
         settings: where it listens.
         clock: its rate says how fast virtual time passes.
         registry: where metrics go; a new one by default.
-        transports: opens connections; replaced in tests.
+        connectors: opens connections; replaced in tests.
         monotonic: real time.
         sleep: waits real seconds.
     """
     if registry is None:
         registry = new_registry(package="votegen", version=distribution_version())
     timebase = Timebase(clock_rate=clock.rate, monotonic=monotonic, sleep=sleep)
-    controller = Controller(lambda plan: Engine(plan, transports=transports, timebase=timebase))
+    controller = Controller(lambda plan: Engine(plan, connectors=connectors, timebase=timebase))
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:

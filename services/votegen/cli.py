@@ -129,8 +129,8 @@ def _plan(
     seed: int,
 ) -> Plan:
     from votegen.domain.ballots import Voters  # noqa: PLC0415 - keeps --help fast
-    from votegen.domain.pacer import Arrivals  # noqa: PLC0415
     from votegen.domain.plan import Plan  # noqa: PLC0415
+    from votegen.domain.schedule import Arrivals  # noqa: PLC0415
     from votegen.domain.targets import Target  # noqa: PLC0415
 
     if arrivals not in {kind.value for kind in Arrivals}:
@@ -177,29 +177,33 @@ def _run(plan: Plan) -> tuple[dict[str, Any], bool]:
     import time  # noqa: PLC0415
 
     from svckit.clock import clock_from_environment  # noqa: PLC0415
-    from votegen.adapters.http_asyncio import HttpTransport  # noqa: PLC0415
+    from votegen.adapters.http_asyncio import HttpConnector  # noqa: PLC0415
+    from votegen.adapters.ticker import precise_sleep  # noqa: PLC0415
     from votegen.domain.text import progress_line  # noqa: PLC0415
     from votegen.engine.foreground import run_to_end  # noqa: PLC0415
     from votegen.engine.openloop import Engine  # noqa: PLC0415
     from votegen.ports import Timebase  # noqa: PLC0415
 
-    timebase = Timebase(
-        clock_rate=clock_from_environment().rate,
-        monotonic=time.perf_counter,
-        sleep=asyncio.sleep,
-    )
-    engine = Engine(plan, transports=HttpTransport, timebase=timebase)
     terminal = sys.stderr.isatty()
+    clock_rate = clock_from_environment().rate
 
-    def show() -> None:
-        sys.stderr.write(f"\r\x1b[K{progress_line(engine.snapshot())}")
-        sys.stderr.flush()
+    async def send() -> tuple[dict[str, Any], bool]:
+        with precise_sleep() as sleep:
+            timebase = Timebase(clock_rate=clock_rate, monotonic=time.perf_counter, sleep=sleep)
+            engine = Engine(plan, connectors=HttpConnector, timebase=timebase)
+
+            def show() -> None:
+                sys.stderr.write(f"\r\x1b[K{progress_line(engine.snapshot())}")
+                sys.stderr.flush()
+
+            interrupted = await run_to_end(engine, on_progress=show if terminal else None)
+        return engine.snapshot(), interrupted
 
     with asyncio.Runner(loop_factory=_event_loop()) as runner:
-        interrupted = runner.run(run_to_end(engine, on_progress=show if terminal else None))
+        document, interrupted = runner.run(send())
     if terminal:
         sys.stderr.write("\n")
-    return engine.snapshot(), interrupted
+    return document, interrupted
 
 
 def _event_loop() -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from votegen.domain.outcome import Outcome
+    from votegen.domain.outcome import ErrorKind
     from votegen.domain.targets import Endpoint
 
 
@@ -26,34 +26,66 @@ class Timebase:
     sleep: Callable[[float], Awaitable[None]]
 
 
-class Exchange(Protocol):
-    """One request on its way."""
+class Connection(Protocol):
+    """One open connection, with at most one request under way.
 
-    @property
-    def sent_at(self) -> float | None:
-        """When it was written (monotonic), or None so far."""
+    Attributes:
+        intended: when the request under way should have been sent (monotonic).
+        sent_at: when it was (monotonic).
+        repeated: whether it is on its second connection already.
+    """
+
+    intended: float
+    sent_at: float
+    repeated: bool
+
+    def write(self, payload: bytes) -> None:
+        """Send a request. The answer, or the loss of the connection, goes to the owner later."""
         ...
 
-    def cancel(self) -> None:
-        """Give it up: its connection is dropped and `done` is not called."""
+    def drop(self) -> None:
+        """Close at once; the owner hears nothing more."""
         ...
 
 
-class Transport(Protocol):
-    """Connections to one endpoint."""
+class Owner(Protocol):
+    """Who uses the connections to one endpoint and is told what becomes of them."""
 
-    @property
-    def reconnects(self) -> int:
-        """How often a request was repeated because an idle connection turned out closed."""
+    def opened(self, connection: Connection) -> None:
+        """Take a connection that is ready."""
         ...
 
-    def send(self, payload: bytes, done: Callable[[Outcome], None]) -> Exchange:
-        """Send a request; `done` is called once, later, never from within `send`."""
+    def refused(self) -> None:
+        """Take notice that a connection could not be opened."""
+        ...
+
+    def answered(self, connection: Connection, status: int, pod_hash: str, *, keep: bool) -> None:
+        """Take an answer; without `keep` the connection is gone."""
+        ...
+
+    def failed(self, connection: Connection, kind: ErrorKind) -> None:
+        """Take notice that the request under way failed and the connection is gone."""
+        ...
+
+    def stale(self, connection: Connection, payload: bytes) -> None:
+        """Take back a request: its connection had been closed while it was idle."""
+        ...
+
+    def closed(self, connection: Connection) -> None:
+        """Take notice that an idle connection is gone."""
+        ...
+
+
+class Connector(Protocol):
+    """Opens connections to one endpoint."""
+
+    def open(self, owner: Owner) -> None:
+        """Begin to open one; the owner is told the end of it later, never from within."""
         ...
 
     def close(self) -> None:
-        """Drop all connections."""
+        """Give up on those that are being opened."""
         ...
 
 
-TransportFactory = Callable[["Endpoint", Timebase], Transport]
+ConnectorFactory = Callable[["Endpoint", Timebase], Connector]

@@ -9,14 +9,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from svckit.durations import DurationError, parse_duration
 from votegen.domain.ballots import Voters
-from votegen.domain.pacer import Arrivals
 from votegen.domain.plan import (
     DEFAULT_RATE,
     DEFAULT_SPLIT_A,
     MAX_CONNECTIONS,
-    MAX_RATE,
     Plan,
 )
+from votegen.domain.profile import MAX_RATE, parse_shape
+from votegen.domain.schedule import Arrivals
 from votegen.domain.targets import DEFAULT_NAME, Target
 
 
@@ -60,6 +60,12 @@ class PlanBody(BaseModel):
         description="Requests per virtual second over all targets: with SUITE_CLOCK_RATE=10, "
         "50 are 500 a real second. `max` sends as fast as answers come.",
     )
+    shape: str | None = Field(
+        None,
+        description="A rate that changes, instead of `rate`: stages:0s:10,60s:50, "
+        "sine:MEAN,AMPLITUDE,PERIOD, spike:BASE,PEAK,AT,FOR or step:RATE,…,EVERY.",
+        examples=["stages:0s:10,60s:50"],
+    )
     duration: Duration | None = Field(None, description="Virtual; null runs until stopped.")
     arrivals: Literal["constant", "poisson"] = "constant"
     connections: int | None = Field(
@@ -67,6 +73,8 @@ class PlanBody(BaseModel):
     )
     voters: str = Field("new", description="new, returning or returning:N.")
     split_a: float = Field(DEFAULT_SPLIT_A, ge=0, le=1, description="Share of votes for `a`.")
+    gets: float = Field(0.0, ge=0, le=1, description="Share of requests that only look.")
+    think: str = Field("0s", description="Closed loop: real pause of a connection after an answer.")
     timeout: Duration = Field("10s", description="Real time from the intended time to giving up.")
     host_header: str = Field("", description="Host header, where the URL's host will not do.")
     seed: int = 1
@@ -76,11 +84,14 @@ class PlanBody(BaseModel):
         return Plan(
             targets=tuple(target.to_domain() for target in self.targets),
             rate=None if self.rate == "max" else self.rate,
+            shape=None if self.shape is None else parse_shape(self.shape),
             duration_seconds=None if self.duration is None else parse_duration(self.duration),
             arrivals=Arrivals(self.arrivals),
             connections=self.connections,
             voters=Voters.parse(self.voters),
             split_a=self.split_a,
+            gets=self.gets,
+            think_seconds=parse_duration(self.think),
             timeout_seconds=parse_duration(self.timeout),
             host_header=self.host_header,
             seed=self.seed,
@@ -109,7 +120,7 @@ class PlanChange(BaseModel):
     def apply(self, plan: Plan) -> Plan:
         """Return the changed plan; raises InvalidInput when it cannot be used."""
         if self.rate is not None:
-            plan = replace(plan, rate=None if self.rate == "max" else self.rate)
+            plan = replace(plan, rate=None if self.rate == "max" else self.rate, shape=None)
         if self.targets is not None:
             plan = replace(plan, targets=tuple(target.to_domain() for target in self.targets))
         if self.weights is not None:

@@ -56,7 +56,7 @@ async def _generator(clock: ManualClock) -> AsyncIterator[_Generator]:
     app = create_app(
         VotegenSettings(),
         clock=clock,
-        transports=targets,
+        connectors=targets,
         monotonic=clock.now,
         sleep=clock.sleep,
     )
@@ -90,11 +90,14 @@ async def test_a_plan_is_echoed_with_its_defaults(generator: _Generator) -> None
     assert plan == {
         "targets": PLAN["targets"],
         "rate": 100,
+        "shape": None,
         "duration": "10s",
         "arrivals": "constant",
         "connections": None,
         "voters": "new",
         "split_a": 0.66,
+        "gets": 0.0,
+        "think": "0s",
         "timeout": "10s",
         "host_header": "",
         "seed": 1,
@@ -318,7 +321,7 @@ async def test_shutdown_stops_the_run(clock: ManualClock) -> None:
     app = create_app(
         VotegenSettings(),
         clock=clock,
-        transports=targets,
+        connectors=targets,
         monotonic=clock.now,
         sleep=clock.sleep,
     )

@@ -1,57 +1,74 @@
 """HTTP/1.1 over plain asyncio: keep-alive connections, httptools for the answers.
 
-No task, future or client library per request: a request is one write on an idle connection, an
-answer is a few parser callbacks. Reading into a buffer of our own avoids asyncio's 256 KiB
-allocation for every read.
+No task, future, timer or client library per request: a request is one write on an idle connection,
+an answer is one read and one parser callback. Two things keep that path short:
 
-    send ──► idle connection ──► write          (or: open a connection, then write)
-                  ▲                │
-                  └── answer ◄─────┘ ──► done(outcome)
+    reading    into one buffer that all connections share: what is read is parsed at once, and
+               asyncio's own protocol would allocate 256 KiB for every read
+    version    the header with the pod-template hash is looked up in the bytes as they came, by the
+               spelling that this endpoint used last
 
 A server may close an idle connection just when a request is written to it. Such a request (no byte
-of an answer, on a connection that was idle for at least STALE_SECONDS) is repeated once on a new
-connection and counted in `reconnects`. A connection that was busy a moment ago has no such excuse:
-its loss is an error of the target.
+of an answer, on a connection that was idle for at least STALE_SECONDS) is sent once more on a new
+connection. A connection that was busy a moment ago has no such excuse: its loss is an error of the
+target.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import re
+import ssl
 from typing import TYPE_CHECKING, cast
 
 import httptools
 
 from votegen.domain.attribution import HASH_HEADER, pod_template_hash
-from votegen.domain.outcome import ErrorKind, Outcome
+from votegen.domain.outcome import ErrorKind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from votegen.domain.targets import Endpoint
-    from votegen.ports import Timebase
+    from votegen.ports import Owner, Timebase
 
-READ_BYTES = 16 * 1024
+READ_BYTES = 64 * 1024
 # Enough of a page to find its host name.
-KEPT_BODY_BYTES = 64 * 1024
+KEPT_BYTES = 64 * 1024
 STALE_SECONDS = 1.0
-_LENGTH_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
+MAX_SPELLINGS = 100
+
+_HEAD_END = b"\r\n\r\n"
+_LENGTH = re.compile(rb"\r\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
 
 
-async def open_connection(protocol: Callable[[], Connection], host: str, port: int) -> Connection:
-    """Open a TCP connection; raises OSError."""
-    loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(protocol, host, port)
-    return connection
+def connect_with(
+    context: ssl.SSLContext | None,
+) -> Callable[[Callable[[], HttpConnection], Endpoint], Awaitable[HttpConnection]]:
+    """Return a function that opens a connection, with TLS where the endpoint says so.
+
+    Args:
+        context: how certificates are verified; None trusts the system's authorities.
+    """
+
+    async def connect(protocol: Callable[[], HttpConnection], to: Endpoint) -> HttpConnection:
+        tls = (context or ssl.create_default_context()) if to.tls else None
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(
+            protocol, to.host, to.port, ssl=tls, server_hostname=to.host if tls else None
+        )
+        return connection
+
+    return connect
 
 
-class HttpTransport:
-    """All connections to one endpoint. How many there are is the caller's business.
+class HttpConnector:
+    """Opens connections to one endpoint.
 
     Args:
         endpoint: where to connect.
         timebase: real time.
-        connect: opens a connection; replaced in tests.
+        connect: opens one connection, or raises OSError.
     """
 
     def __init__(
@@ -59,129 +76,94 @@ class HttpTransport:
         endpoint: Endpoint,
         timebase: Timebase,
         *,
-        connect: Callable[
-            [Callable[[], Connection], str, int], Awaitable[Connection]
-        ] = open_connection,
+        connect: Callable[[Callable[[], HttpConnection], Endpoint], Awaitable[HttpConnection]]
+        | None = None,
     ) -> None:
         self.monotonic = timebase.monotonic
-        self.reconnects = 0
-        # The most recently used connection first, so that surplus ones go idle and are closed.
-        self.idle: list[Connection] = []
+        self.buffer = bytearray(READ_BYTES)
         self._endpoint = endpoint
-        self._connect = connect
+        self._connect = connect or connect_with(None)
         self._opening: set[asyncio.Task[None]] = set()
-        self._closed = False
+        self._header = b"\r\nX-Pod-Template-Hash:"
+        self._hashes: dict[bytes, str] = {}
 
-    def send(self, payload: bytes, done: Callable[[Outcome], None]) -> HttpExchange:
-        """Write the request to an idle connection, or to a new one as soon as it is open."""
-        exchange = HttpExchange(payload, done)
-        while self.idle:
-            connection = self.idle.pop()
-            if connection.usable:
-                connection.start(exchange)
-                return exchange
-        self.open(exchange)
-        return exchange
-
-    def open(self, exchange: HttpExchange) -> None:
-        """Open a connection for this request."""
-        task = asyncio.get_running_loop().create_task(self._open(exchange))
-        exchange.opening = task
+    def open(self, owner: Owner) -> None:
+        """Begin to open a connection."""
+        task = asyncio.get_running_loop().create_task(self._open(owner))
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
 
     def close(self) -> None:
-        """Drop all connections that are idle or opening."""
-        self._closed = True
+        """Give up on those that are being opened."""
         for task in self._opening:
             task.cancel()
-        for connection in self.idle:
-            connection.drop()
-        self.idle.clear()
 
-    def release(self, connection: Connection) -> None:
-        """Take back a connection that can be used again."""
-        if self._closed:
-            connection.drop()
-        else:
-            self.idle.append(connection)
-
-    async def _open(self, exchange: HttpExchange) -> None:
+    async def _open(self, owner: Owner) -> None:
         try:
-            connection = await self._connect(
-                lambda: Connection(self), self._endpoint.host, self._endpoint.port
-            )
+            connection = await self._connect(lambda: HttpConnection(self, owner), self._endpoint)
         except (OSError, UnicodeError):  # the latter for host names that cannot be one
-            exchange.finish(Outcome(failure=ErrorKind.CONNECT))
+            owner.refused()
             return
-        exchange.opening = None
-        connection.start(exchange)
+        owner.opened(connection)
+
+    def pod_hash(self, answer: bytes) -> str:
+        """Return the hash of the pod that sent this answer."""
+        start = answer.find(self._header)
+        if start < 0 or answer.find(_HEAD_END, 0, start) >= 0:
+            return self._search(answer)
+        start += len(self._header)
+        value = answer[start : answer.find(b"\r\n", start)]
+        known = self._hashes.get(value)
+        if known is None:
+            if len(self._hashes) >= MAX_SPELLINGS:
+                self._hashes.clear()
+            known = self._hashes[value] = pod_template_hash(value.strip(), b"")
+        return known
+
+    def _search(self, answer: bytes) -> str:
+        """Look for the header in any spelling, then for a host name on the page."""
+        head, _, body = answer.partition(_HEAD_END)
+        lower = head.lower()
+        start = lower.find(b"\r\n" + HASH_HEADER + b":")
+        if start < 0:
+            if b"\r\ntransfer-encoding:" in lower:
+                body = _Body(answer).content
+            return pod_template_hash(b"", body)
+        self._header = head[start : start + len(self._header)]
+        return self.pod_hash(answer)
 
 
-class HttpExchange:
-    """One request on its way."""
-
-    __slots__ = ("_done", "connection", "opening", "payload", "repeated", "sent_at")
-
-    def __init__(self, payload: bytes, done: Callable[[Outcome], None]) -> None:
-        self.payload = payload
-        self.sent_at: float | None = None
-        self.connection: Connection | None = None
-        self.opening: asyncio.Task[None] | None = None
-        self.repeated = False
-        self._done: Callable[[Outcome], None] | None = done
-
-    def cancel(self) -> None:
-        """Give up: drop the connection, tell nobody."""
-        self._done = None
-        if self.opening is not None:
-            self.opening.cancel()
-        if self.connection is not None:
-            self.connection.drop()
-
-    def finish(self, outcome: Outcome) -> None:
-        """Report the end, once."""
-        done, self._done = self._done, None
-        if done is not None:
-            done(outcome)
-
-
-class Connection(asyncio.BufferedProtocol):
+class HttpConnection(asyncio.BufferedProtocol):
     """One connection, at most one request at a time."""
 
-    def __init__(self, pool: HttpTransport) -> None:
-        self._pool = pool
+    def __init__(self, connector: HttpConnector, owner: Owner) -> None:
+        self.intended = 0.0
+        self.sent_at = 0.0
+        self.repeated = False
+        self._connector = connector
+        self._owner: Owner | None = owner
+        self._buffer = connector.buffer
         self._transport: asyncio.Transport | None = None
-        self._buffer = memoryview(bytearray(READ_BYTES))
         self._parser = httptools.HttpResponseParser(self)
-        self._exchange: HttpExchange | None = None
+        self._payload: bytes | None = None
+        self._received = b""
+        self._complete = False
+        self._keep = False
         self._idle_since: float | None = None
-        self._idle_seconds = 0.0
-        self._answered = False
-        self._expect_answer()
 
-    @property
-    def usable(self) -> bool:
-        """Whether a request may be written."""
-        return self._transport is not None and not self._transport.is_closing()
-
-    def start(self, exchange: HttpExchange) -> None:
-        """Write a request; the connection is idle."""
-        self._answered = False
-        self._expect_answer()
-        now = self._pool.monotonic()
-        self._idle_seconds = 0.0 if self._idle_since is None else now - self._idle_since
-        self._exchange = exchange
-        exchange.connection = self
-        exchange.sent_at = now
+    def write(self, payload: bytes) -> None:
+        """Send a request; the connection is idle."""
+        self._payload = payload
         if self._transport is None:
-            self._lost()
+            # Closed in this very turn of the event loop.
+            asyncio.get_running_loop().call_soon(self._lost)
         else:
-            self._transport.write(exchange.payload)
+            self._transport.write(payload)
 
     def drop(self) -> None:
         """Close at once, without a word to anybody."""
-        self._exchange = None
+        self._owner = None
+        self._payload = None
         if self._transport is not None:
             self._transport.abort()
 
@@ -193,53 +175,48 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """Leave the pool and settle the request that was under way."""
+        """Settle the request that was under way."""
         self._transport = None
-        with suppress(ValueError):
-            self._pool.idle.remove(self)
-        if self._exchange is not None:
+        if self._payload is not None:
             self._lost()
+        elif self._owner is not None:
+            self._owner.closed(self)
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
+    def eof_received(self) -> bool:
+        """Leave the pool as soon as the server says goodbye, not when the socket is closed."""
+        if self._payload is None and self._owner is not None:
+            self._owner.closed(self)
+            self.drop()
+        return False
+
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio's signature
         """Return where to read into."""
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Parse what was read."""
-        if self._exchange is None:
+        data = bytes(memoryview(self._buffer)[:nbytes])
+        if self._payload is None:
             # Nobody asked for anything: do not trust what comes next.
-            self._pool.idle = [other for other in self._pool.idle if other is not self]
+            if self._owner is not None:
+                self._owner.closed(self)
             self.drop()
             return
-        self._answered = True
         try:
-            self._parser.feed_data(self._buffer[:nbytes])
-        except httptools.HttpParserError:
-            exchange = self._exchange
-            self.drop()
-            exchange.finish(Outcome(failure=ErrorKind.PROTOCOL))
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._fail(ErrorKind.PROTOCOL)
             return
+        if self._received:
+            if len(self._received) < KEPT_BYTES:
+                self._received += data
+            data = self._received
         if self._complete:
-            self._finish(keep=self._keep)
+            self._answered(data, keep=self._keep)
+        else:
+            self._received = data
 
     # What httptools calls.
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Note who answers, and whether the body's length is known."""
-        name = name.lower()
-        if name == HASH_HEADER:
-            self._hash = value
-        elif name in _LENGTH_HEADERS:
-            self._has_length = True
-
-    def on_headers_complete(self) -> None:
-        """Note that an answer has begun in earnest."""
-        self._has_headers = True
-
-    def on_body(self, body: bytes) -> None:
-        """Keep the page while it may be needed to find the host name."""
-        if not self._hash and len(self._body) < KEPT_BODY_BYTES:
-            self._body += body
 
     def on_message_complete(self) -> None:
         """Note the end of the answer; an interim answer (1xx) is none."""
@@ -247,49 +224,55 @@ class Connection(asyncio.BufferedProtocol):
             self._complete = True
             # The parser forgets it as soon as it expects the next answer.
             self._keep = self._parser.should_keep_alive()
-        else:
-            self._expect_answer()
 
-    def _expect_answer(self) -> None:
-        self._has_headers = False
-        self._has_length = False
+    def _answered(self, answer: bytes, *, keep: bool) -> None:
+        self._payload = None
         self._complete = False
-        self._keep = False
-        self._hash = b""
-        self._body = b""
-
-    def _finish(self, *, keep: bool) -> None:
-        exchange, self._exchange = self._exchange, None
-        if exchange is None:
+        self._received = b""
+        owner = self._owner
+        if owner is None:
             return
-        exchange.connection = None
-        outcome = Outcome(
-            status=self._parser.get_status_code(),
-            pod_hash=pod_template_hash(self._hash, self._body),
-        )
-        if keep and self._transport is not None:
-            self._idle_since = self._pool.monotonic()
-            self._pool.release(self)
-        else:
+        if not keep or self._transport is None:
             self.drop()
-        exchange.finish(outcome)
+            keep = False
+        # An answer to HEAD-less traffic never leaves bytes behind; interim ones only precede it.
+        self._idle_since = self._connector.monotonic()
+        owner.answered(
+            self, self._parser.get_status_code(), self._connector.pod_hash(answer), keep=keep
+        )
+
+    def _fail(self, kind: ErrorKind) -> None:
+        owner = self._owner
+        self.drop()
+        if owner is not None:
+            owner.failed(self, kind)
 
     def _lost(self) -> None:
         """Settle a request whose connection is gone."""
-        exchange = self._exchange
-        if exchange is None:
+        payload, owner = self._payload, self._owner
+        if payload is None or owner is None:
             return
-        if self._has_headers and not self._has_length:
+        head, end, _ = self._received.partition(_HEAD_END)
+        if end and not _LENGTH.search(head):
             # HTTP/1.0 style: the end of the connection is the end of the body.
-            self._finish(keep=False)
+            self._answered(self._received, keep=False)
             return
-        self._exchange = None
-        exchange.connection = None
-        stale = not self._answered and self._idle_seconds >= STALE_SECONDS
-        if stale and not exchange.repeated:
-            exchange.repeated = True
-            exchange.sent_at = None
-            self._pool.reconnects += 1
-            self._pool.open(exchange)
+        idle = 0.0 if self._idle_since is None else self.sent_at - self._idle_since
+        if not self._received and not self.repeated and idle >= STALE_SECONDS:
+            self.drop()
+            owner.stale(self, payload)
         else:
-            exchange.finish(Outcome(failure=ErrorKind.RESET))
+            self._fail(ErrorKind.RESET)
+
+
+class _Body:
+    """The body of an answer without its chunks, for the few pages that are looked into."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.content = b""
+        parser = httptools.HttpResponseParser(self)
+        parser.feed_data(answer)
+
+    def on_body(self, body: bytes) -> None:
+        """Put the pieces together."""
+        self.content += body

@@ -1,7 +1,8 @@
 """Who votes for what.
 
 New voters have a fresh voter_id each; returning voters come from a pool of fixed ids. No cookie
-of a response is ever kept, so an affinity cookie cannot tie a voter to one version.
+of a response is ever kept, so an affinity cookie cannot tie a voter to one version. Some requests
+may only look at the page.
 """
 
 from __future__ import annotations
@@ -10,23 +11,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from svckit.errors import InvalidInput
-from svckit.randomness import stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from numpy.typing import NDArray
 
 DEFAULT_POOL = 1000
 MAX_POOL = 1_000_000
 _POOL = re.compile(r"returning:0*([1-9][0-9]{0,6})")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ballot:
-    """One vote, `a` or `b`, of one voter."""
-
-    vote: str
-    voter_id: str
+_ID_DIGITS = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,15 +56,47 @@ class Voters:
 NEW_VOTERS = Voters()
 
 
-def ballots(*, seed: int, split_a: float, voters: Voters) -> Iterator[Ballot]:
-    """Yield ballots without end; votes do not depend on how voters are chosen."""
-    votes, ids = stream(seed, "votes"), stream(seed, "voters")
-    pool = [voter_id_of(ids.getrandbits(60)) for _ in range(voters.pool or 0)]
-    while True:
-        voter_id = ids.choice(pool) if pool else voter_id_of(ids.getrandbits(60))
-        yield Ballot(vote="a" if votes.random() < split_a else "b", voter_id=voter_id)
+@dataclass(frozen=True, slots=True)
+class Ballots:
+    """Ballots one after the other: voter ids, and `a`, `b` or (only looking) an empty text."""
+
+    voter_ids: list[bytes]
+    votes: list[bytes]
 
 
-def voter_id_of(number: int) -> str:
-    """Write a voter id the way the application does: at most 15 hexadecimal digits."""
-    return format(number, "x")
+class BallotBox:
+    """Endless ballots in blocks; the same seed gives the same ones.
+
+    Args:
+        seed: decides everything.
+        split_a: share of votes for `a`, 0 to 1.
+        gets: share of requests that only look at the page, 0 to 1.
+        voters: new or returning.
+    """
+
+    def __init__(self, *, seed: int, split_a: float, gets: float, voters: Voters) -> None:
+        # Streams of their own, so that votes do not depend on how voters are chosen.
+        streams = np.random.SeedSequence([seed, 0xB0]).spawn(3)
+        self._ids, self._votes, self._looks = (np.random.default_rng(one) for one in streams)
+        self._split_a = split_a
+        self._gets = gets
+        self._pool = voter_ids(self._ids, voters.pool) if voters.pool else None
+
+    def take(self, count: int) -> Ballots:
+        """Return the next `count` ballots."""
+        if self._pool is None:
+            ids = voter_ids(self._ids, count)
+        else:
+            pool = self._pool
+            ids = [pool[index] for index in self._ids.integers(len(pool), size=count)]
+        votes = np.where(self._votes.random(count) < self._split_a, b"a", b"b")
+        if self._gets:
+            votes = np.where(self._looks.random(count) < self._gets, b"", votes)
+        return Ballots(ids, votes.tolist())
+
+
+def voter_ids(rng: np.random.Generator, count: int) -> list[bytes]:
+    """Return voter ids as the application writes them: hexadecimal digits without leading zero."""
+    numbers: NDArray[np.uint64] = rng.integers(1 << 56, 1 << 60, size=count, dtype=np.uint64)
+    digits = numbers.astype(">u8").tobytes().hex().encode()
+    return [digits[end - _ID_DIGITS : end] for end in range(16, 16 * count + 1, 16)]

@@ -11,16 +11,29 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 _PER_OCTAVE = 128
 # A time of exactly zero has no octave; a nanosecond is below any clock's resolution.
 _SMALLEST = 1e-9
+_MANTISSA_BITS = 52
 
 
 def bucket_of(seconds: float) -> int:
     """Return the number of the bucket that holds this time."""
     mantissa, exponent = math.frexp(max(seconds, _SMALLEST))
     return exponent * _PER_OCTAVE + int((mantissa - 0.5) * 2 * _PER_OCTAVE)
+
+
+_LOWEST = bucket_of(_SMALLEST)
+_LOWEST_BITS = int(np.float64(_SMALLEST).view(np.int64)) >> (_MANTISSA_BITS - 7)
 
 
 def bucket_bounds(bucket: int) -> tuple[float, float]:
@@ -87,23 +100,35 @@ class Histogram:
 
 
 class HistogramRecorder:
-    """Collects times; `snapshot` is the value."""
+    """Collects times, many at once; `snapshot` is the value."""
 
     def __init__(self) -> None:
-        self._counts: dict[int, int] = {}
+        self._counts: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._total = 0.0
         self._max = 0.0
 
-    def record(self, seconds: float) -> None:
-        """Add one time; negative ones count as zero."""
-        seconds = max(seconds, 0.0)
-        bucket = bucket_of(seconds)
-        self._counts[bucket] = self._counts.get(bucket, 0) + 1
-        self._total += seconds
-        self._max = max(self._max, seconds)
+    def record(self, seconds: Sequence[float]) -> None:
+        """Add times; negative ones count as zero."""
+        if not seconds:
+            return
+        times = np.maximum(np.array(seconds), 0.0)
+        self._total += float(times.sum())
+        self._max = max(self._max, float(times.max()))
+        # The exponent and the upper seven bits of the mantissa are what `bucket_of` returns.
+        bits = np.maximum(times, _SMALLEST).view(np.int64) >> (_MANTISSA_BITS - 7)
+        counts = np.bincount(bits - _LOWEST_BITS)
+        if counts.size > self._counts.size:
+            counts[: self._counts.size] += self._counts
+            self._counts = counts
+        else:
+            self._counts[: counts.size] += counts
 
     def snapshot(self) -> Histogram:
         """Return what was recorded so far."""
+        filled = np.flatnonzero(self._counts)
+        counts = self._counts[filled]
         return Histogram(
-            counts=dict(self._counts), total_seconds=self._total, max_seconds=self._max
+            counts=dict(zip((filled + _LOWEST).tolist(), counts.tolist(), strict=True)),
+            total_seconds=self._total,
+            max_seconds=self._max,
         )

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from svckit.durations import format_duration
 from svckit.errors import InvalidInput
 from votegen.domain.ballots import NEW_VOTERS, Voters
-from votegen.domain.pacer import Arrivals
+from votegen.domain.profile import MAX_RATE, Profile, Recorded, Steady
+from votegen.domain.schedule import Arrivals
 from votegen.domain.targets import Target, check_weight
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MAX_RATE = 1_000_000.0
 MAX_CONNECTIONS = 10_000
 DEFAULT_RATE = 50.0
 DEFAULT_TIMEOUT_SECONDS = 10.0
@@ -34,12 +34,16 @@ class Plan:
         targets: at least one, names differ, at least one weight above zero.
         rate: requests per virtual second over all targets; None sends as fast as answers come
             (closed loop over `connections`).
+        shape: a rate that changes over time; it takes the place of `rate`.
         duration_seconds: virtual; None runs until it is stopped.
         arrivals: spacing of the requests.
         connections: most connections to one target (closed loop: over all targets); None chooses
             from the rate.
         voters: new or returning.
         split_a: share of votes for `a`, 0 to 1.
+        gets: share of requests that look at the page instead of voting, 0 to 1.
+        think_seconds: real time between an answer and the next request of the same connection;
+            of the closed loop only, because an open loop waits for nobody.
         timeout_seconds: real; a request without an answer that long after its intended time
             has failed.
         host_header: replaces the URL's host in the request, as calls through an ingress need.
@@ -48,11 +52,14 @@ class Plan:
 
     targets: tuple[Target, ...]
     rate: float | None = DEFAULT_RATE
+    shape: Profile | None = None
     duration_seconds: float | None = None
     arrivals: Arrivals = Arrivals.CONSTANT
     connections: int | None = None
     voters: Voters = NEW_VOTERS
     split_a: float = DEFAULT_SPLIT_A
+    gets: float = 0.0
+    think_seconds: float = 0.0
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     host_header: str = ""
     seed: int = 1
@@ -75,9 +82,30 @@ class Plan:
         if self.connections is not None:
             _check("connections", self.connections, 1, MAX_CONNECTIONS, "a whole number")
         _check("split_a", self.split_a, 0, 1, "a share")
+        _check("gets", self.gets, 0, 1, "a share")
+        _check("think", self.think_seconds, 0, 3600, "a real time")
+        if self.think_seconds and not self.is_closed_loop:
+            raise InvalidInput(
+                "think time belongs to the closed loop (rate max)",
+                hint="an open loop sends on schedule; lower the rate instead",
+            )
+        if isinstance(self.shape, Recorded) and self.arrivals is not Arrivals.CONSTANT:
+            raise InvalidInput("recorded arrivals have their own spacing; leave out arrivals")
         _check("timeout", self.timeout_seconds, 0.001, 3600, "a real time")
         if not (self.host_header.isascii() and self.host_header.isprintable()):
             raise InvalidInput("host_header: expected a host name")
+
+    @property
+    def is_closed_loop(self) -> bool:
+        """Whether every answer triggers the next request."""
+        return self.rate is None and self.shape is None
+
+    @property
+    def profile(self) -> Profile | None:
+        """The rate over time; None in the closed loop."""
+        if self.shape is not None:
+            return self.shape
+        return None if self.rate is None else Steady(self.rate)
 
     def connections_at(self, clock_rate: float) -> int:
         """Return how many connections the plan may use, chosen from the real rate by default.
@@ -87,9 +115,9 @@ class Plan:
         """
         if self.connections is not None:
             return self.connections
-        if self.rate is None:
+        if self.profile is None:
             return 50
-        return min(256, int(self.rate * clock_rate * 0.02) + 16)
+        return min(256, int(self.profile.peak * clock_rate * 0.02) + 16)
 
     def with_weights(self, weights: Mapping[str, float]) -> Plan:
         """Return the plan with other weights for the targets named.
@@ -118,7 +146,8 @@ class Plan:
                 {"name": target.name, "url": target.url, "weight": target.weight}
                 for target in self.targets
             ],
-            "rate": "max" if self.rate is None else self.rate,
+            "rate": "max" if self.is_closed_loop else self.rate,
+            "shape": None if self.shape is None else str(self.shape),
             "duration": None
             if self.duration_seconds is None
             else format_duration(self.duration_seconds),
@@ -126,6 +155,8 @@ class Plan:
             "connections": self.connections,
             "voters": str(self.voters),
             "split_a": self.split_a,
+            "gets": self.gets,
+            "think": format_duration(self.think_seconds),
             "timeout": format_duration(self.timeout_seconds),
             "host_header": self.host_header,
             "seed": self.seed,

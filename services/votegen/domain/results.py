@@ -20,6 +20,8 @@ from votegen.domain.histogram import Histogram, HistogramRecorder
 from votegen.domain.outcome import FAILURES, ErrorKind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from votegen.domain.outcome import Outcome
 
 LATE_SECONDS = 0.002
@@ -46,25 +48,20 @@ class TargetTally:
     service: HistogramRecorder = field(default_factory=HistogramRecorder)
     hashes: dict[str, HashCount] = field(default_factory=dict)
 
-    def record(
-        self, outcome: Outcome, *, latency_seconds: float, service_seconds: float | None
-    ) -> None:
-        """Count one request; without a service time it was never sent."""
+    def record(self, outcome: Outcome, count: int = 1) -> None:
+        """Count requests that ended alike."""
         error = outcome.error
-        self.requests += 1
+        self.requests += count
         if error is None:
-            self.ok += 1
+            self.ok += count
         else:
-            self.errors[error] += 1
-        self.latency.record(latency_seconds)
-        if service_seconds is not None:
-            self.service.record(service_seconds)
+            self.errors[error] += count
         name = outcome.pod_hash
         if name not in self.hashes and len(self.hashes) >= MAX_HASHES:
             name = OTHER_HASHES
         by_hash = self.hashes.setdefault(name, HashCount())
-        by_hash.requests += 1
-        by_hash.errors += error in FAILURES
+        by_hash.requests += count
+        by_hash.errors += count if error in FAILURES else 0
 
 
 @dataclass(slots=True)
@@ -79,11 +76,11 @@ class Tally:
     lag: HistogramRecorder = field(default_factory=HistogramRecorder)
     targets: dict[str, TargetTally] = field(default_factory=dict)
 
-    def record_sent(self, lag_seconds: float) -> None:
-        """Count one request that was written `lag_seconds` after its intended time."""
-        self.sent += 1
-        self.late_starts += lag_seconds > LATE_SECONDS
-        self.lag.record(lag_seconds)
+    def record_sent(self, lags_seconds: Sequence[float]) -> None:
+        """Count requests that were written so long after their intended times."""
+        self.sent += len(lags_seconds)
+        self.late_starts += sum(lag > LATE_SECONDS for lag in lags_seconds)
+        self.lag.record(lags_seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

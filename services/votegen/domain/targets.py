@@ -11,6 +11,7 @@ from svckit.errors import InvalidInput
 DEFAULT_NAME = "default"
 MAX_WEIGHT = 1e9
 """Far more than any share needs, and sums of it keep every share."""
+_PORTS = {"http": 80, "https": 443}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _TARGET = re.compile(r"(?:(?P<name>[^=:/]*)=)?(?P<url>.+?)(?:@(?P<weight>[^@/:]*))?")
 
@@ -23,29 +24,36 @@ class Endpoint:
     port: int
     path: str
     authority: str
+    tls: bool = False
 
     @classmethod
     def parse(cls, url: str) -> Endpoint:
-        """Read an http URL.
+        """Read an http or https URL.
 
         Raises:
-            InvalidInput: not http, no host, or credentials in it.
+            InvalidInput: another scheme, no host, or credentials in it.
         """
-        hint = "expected http://HOST[:PORT][/PATH]"
+        hint = "expected http://HOST[:PORT][/PATH], or https://"
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
         except ValueError as error:
             raise InvalidInput(f"target URL {url!r}: {error}", hint=hint) from None
         usable = parts.netloc.isascii() and parts.netloc.isprintable() and " " not in parts.netloc
-        if parts.scheme != "http" or not host or "@" in parts.netloc or not usable:
+        if parts.scheme not in _PORTS or not host or "@" in parts.netloc or not usable:
             raise InvalidInput(f"target URL {url!r} cannot be used", hint=hint)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         if not (path.isascii() and path.isprintable()) or " " in path:
             raise InvalidInput(
                 f"target URL {url!r} has a path that is not percent-encoded", hint=hint
             )
-        return cls(host=host, port=port or 80, path=path, authority=parts.netloc)
+        return cls(
+            host=host,
+            port=port or _PORTS[parts.scheme],
+            path=path,
+            authority=parts.netloc,
+            tls=parts.scheme == "https",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,148 +1,251 @@
-"""One target: what is under way, what waits for a connection, what has taken too long."""
+"""One target: what is under way, what waits for a connection, what has taken too long.
+
+Connections are opened when requests wait, and kept. A request goes out on an idle connection at
+once, else it waits its turn; its latency runs from its intended time all the same, and so does the
+time-out, so a stalled target leaves no endless queue.
+
+This is where a request costs time. Ends are appended to plain lists and counted in bulk by
+`settle`, which everybody who reads the counts calls first.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
+from votegen.domain.attribution import UNKNOWN
 from votegen.domain.outcome import ErrorKind, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from votegen.domain.results import Tally, TargetTally
-    from votegen.ports import Exchange, Timebase, Transport
+    from votegen.ports import Connection, Connector, Timebase
 
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A request with its intended time (monotonic)."""
-
-    intended: float
-    payload: bytes
+MAX_UNSETTLED = 32_768
 
 
 class Lane:
     """First come, first served over at most `limit` connections.
 
-    A request that finds no free connection waits; its latency runs from its intended time all
-    the same. The time-out runs from there too, so a stalled target leaves no endless queue.
-
     Args:
-        transport: the target's connections.
-        limit: most requests under way at once.
-        timeout_seconds: real time from the intended time to giving up.
+        connector: opens the target's connections.
         timebase: real time.
+        timeout_seconds: real time from the intended time to giving up.
         tally: counts of the whole run.
         target: counts of this target.
-        on_end: called after each request that ended.
     """
 
     def __init__(
         self,
         *,
-        transport: Transport,
-        limit: int,
-        timeout_seconds: float,
+        connector: Connector,
         timebase: Timebase,
+        timeout_seconds: float,
         tally: Tally,
         target: TargetTally,
-        on_end: Callable[[Outcome], None],
     ) -> None:
-        self.transport = transport
-        self.limit = limit
+        self.limit = 0
         self.reachable = True
-        self._timeout = timeout_seconds
+        self.reconnects = 0
         self._monotonic = timebase.monotonic
+        self._timeout = timeout_seconds
         self._tally = tally
         self._target = target
-        self._on_end = on_end
-        self._backlog: deque[Due] = deque()
-        # Insertion order is the order of intended times, so the oldest is always in front.
-        self._under_way: dict[int, tuple[Due, Exchange]] = {}
-        self._number = 0
+        self.on_end: Callable[[], None] | None = None
+        """Called after each request that ended, unless it found no connection: whoever replaced
+        that one at once would spin on a dead target."""
+        self._connector = connector
+        self._connections: set[Connection] = set()
+        # The most recently used connection first, so that surplus ones go idle.
+        self._idle: list[Connection] = []
+        self._opening = 0
+        self._met = False
+        self._waiting: deque[tuple[float, bytes, bool]] = deque()
+        self._latencies: list[float] = []
+        self._services: list[float] = []
+        self._lags: list[float] = []
+        self._answers: dict[tuple[int, str], int] = {}
+        self._closed = False
 
     @property
     def in_flight(self) -> int:
-        """Requests under way, those that wait for their connection to open included."""
-        return len(self._under_way)
-
-    @property
-    def in_flight_sent(self) -> int:
-        """Requests under way that are already written."""
-        return sum(exchange.sent_at is not None for _, exchange in self._under_way.values())
+        """Requests that are written and not answered."""
+        return len(self._connections) - len(self._idle)
 
     @property
     def backlog(self) -> int:
-        """Requests that wait for a free connection."""
-        return len(self._backlog)
+        """Requests that wait for a connection."""
+        return len(self._waiting)
 
     @property
     def busy(self) -> bool:
         """Whether anything is left to happen."""
-        return bool(self._under_way or self._backlog)
+        return bool(self.in_flight or self._waiting)
 
-    def submit(self, due: Due) -> None:
+    def submit(self, intended: float, payload: bytes) -> None:
         """Send the request now, or when its turn comes."""
-        self._backlog.append(due)
-        self._pump()
+        if self._idle:
+            connection = self._idle.pop()
+            connection.intended = intended
+            connection.repeated = False
+            connection.sent_at = self._monotonic()
+            connection.write(payload)
+        else:
+            self._waiting.append((intended, payload, False))
+            self._grow()
 
     def sweep(self) -> None:
-        """Give up on every request whose time is over."""
+        """Give up on every request whose time is over, and count what has ended."""
         oldest = self._monotonic() - self._timeout
-        expired = []
-        for number, (due, _) in self._under_way.items():
-            if due.intended > oldest:
-                break
-            expired.append(number)
-        for number in expired:
-            due, exchange = self._under_way.pop(number)
-            exchange.cancel()
-            kind = ErrorKind.TIMEOUT if exchange.sent_at is not None else ErrorKind.CONNECT
-            self._end(due, exchange, Outcome(failure=kind))
-        while self._backlog and self._backlog[0].intended <= oldest:
-            self._end(self._backlog.popleft(), None, Outcome(failure=ErrorKind.TIMEOUT))
-        self._pump()
+        idle = set(self._idle)
+        for connection in [
+            one for one in self._connections if one not in idle and one.intended <= oldest
+        ]:
+            self._discard(connection)
+            self._end(connection, Outcome(failure=ErrorKind.TIMEOUT))
+        # Without any connection there never was a chance to send.
+        kind = ErrorKind.TIMEOUT if self._met else ErrorKind.CONNECT
+        while self._waiting and self._waiting[0][0] <= oldest:
+            self._end_unsent(kind)
+        self._grow()
+        self.settle()
 
-    def drop_backlog(self) -> None:
+    def settle(self) -> None:
+        """Count what has ended since the last time."""
+        answers, self._answers = self._answers, {}
+        for (status, pod_hash), count in answers.items():
+            self._target.record(Outcome(status=status, pod_hash=pod_hash), count)
+            self._tally.completed += count
+        for recorded, times in (
+            (self._target.latency.record, self._latencies),
+            (self._target.service.record, self._services),
+            (self._tally.record_sent, self._lags),
+        ):
+            if times:
+                recorded(times)
+                times.clear()
+
+    def drop_waiting(self) -> None:
         """Forget what was not sent yet; it counts as abandoned."""
-        self._tally.abandoned += len(self._backlog)
-        self._backlog.clear()
+        self._tally.abandoned += len(self._waiting)
+        self._waiting.clear()
 
     def drop_in_flight(self) -> None:
         """Give up on what is under way without blaming the target; it counts as abandoned."""
-        for due, exchange in self._under_way.values():
-            exchange.cancel()
+        idle = set(self._idle)
+        for connection in [one for one in self._connections if one not in idle]:
             self._tally.abandoned += 1
-            if exchange.sent_at is not None:
-                self._tally.record_sent(exchange.sent_at - due.intended)
-        self._under_way.clear()
+            self._lags.append(connection.sent_at - connection.intended)
+            self._discard(connection)
 
-    def _pump(self) -> None:
-        while self._backlog and len(self._under_way) < self.limit:
-            due = self._backlog.popleft()
-            number = self._number
-            self._number += 1
-            exchange = self.transport.send(due.payload, partial(self._done, number))
-            self._under_way[number] = (due, exchange)
+    def close(self) -> None:
+        """Close all connections and open none any more."""
+        self.settle()
+        self._closed = True
+        self._connector.close()
+        for connection in self._connections:
+            connection.drop()
+        self._connections.clear()
+        self._idle.clear()
 
-    def _done(self, number: int, outcome: Outcome) -> None:
-        due, exchange = self._under_way.pop(number)
-        self._end(due, exchange, outcome)
-        self._pump()
+    # What connections tell (ports.Owner).
 
-    def _end(self, due: Due, exchange: Exchange | None, outcome: Outcome) -> None:
+    def opened(self, connection: Connection) -> None:
+        """Use a new connection for whoever waits longest."""
+        self._opening -= 1
+        if self._closed:
+            connection.drop()
+            return
+        self.reachable = self._met = True
+        self._connections.add(connection)
+        self._use(connection)
+        self._grow()
+
+    def refused(self) -> None:
+        """Let the one that waits longest fail: it was its turn."""
+        self._opening -= 1
+        self.reachable = self._met = False
+        if self._closed:
+            return
+        if self._waiting:
+            self._end_unsent(ErrorKind.CONNECT)
+        self._grow()
+
+    def answered(self, connection: Connection, status: int, pod_hash: str, *, keep: bool) -> None:
+        """Count an answer and use its connection again."""
         now = self._monotonic()
-        sent_at = exchange.sent_at if exchange is not None else None
-        if sent_at is not None:
-            self._tally.record_sent(sent_at - due.intended)
-        self._tally.completed += outcome.failure is None
-        self.reachable = outcome.failure is not ErrorKind.CONNECT
-        self._target.record(
-            outcome,
-            latency_seconds=now - due.intended,
-            service_seconds=None if sent_at is None else now - sent_at,
-        )
-        self._on_end(outcome)
+        intended, sent_at = connection.intended, connection.sent_at
+        self._latencies.append(now - intended)
+        self._services.append(now - sent_at)
+        self._lags.append(sent_at - intended)
+        answer = (status, pod_hash)
+        self._answers[answer] = self._answers.get(answer, 0) + 1
+        if len(self._latencies) >= MAX_UNSETTLED:
+            self.settle()
+        self.reachable = True
+        if keep:
+            self._use(connection)
+        else:
+            self._connections.discard(connection)
+            self._grow()
+        if self.on_end is not None:
+            self.on_end()
+
+    def failed(self, connection: Connection, kind: ErrorKind) -> None:
+        """Count a request that lost its connection."""
+        self._connections.discard(connection)
+        self._end(connection, Outcome(failure=kind))
+        self._grow()
+
+    def stale(self, connection: Connection, payload: bytes) -> None:
+        """Send a request again, before all others, on a new connection."""
+        self._connections.discard(connection)
+        self.reconnects += 1
+        self._waiting.appendleft((connection.intended, payload, True))
+        self._grow()
+
+    def closed(self, connection: Connection) -> None:
+        """Forget an idle connection."""
+        self._connections.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    def _use(self, connection: Connection) -> None:
+        if self._waiting and len(self._connections) <= self.limit:
+            connection.intended, payload, connection.repeated = self._waiting.popleft()
+            connection.sent_at = self._monotonic()
+            connection.write(payload)
+        else:
+            self._idle.append(connection)
+
+    def _grow(self) -> None:
+        """Open as many connections as requests wait for, within the limit."""
+        if self._closed:
+            return
+        room = self.limit - len(self._connections) - self._opening
+        for _ in range(min(len(self._waiting) - self._opening, room)):
+            self._opening += 1
+            self._connector.open(self)
+
+    def _discard(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        connection.drop()
+
+    def _end(self, connection: Connection, outcome: Outcome) -> None:
+        now = self._monotonic()
+        self._latencies.append(now - connection.intended)
+        self._services.append(now - connection.sent_at)
+        self._lags.append(connection.sent_at - connection.intended)
+        self._target.record(outcome)
+        if self.on_end is not None:
+            self.on_end()
+
+    def _end_unsent(self, kind: ErrorKind) -> None:
+        intended, _, _ = self._waiting.popleft()
+        self._latencies.append(self._monotonic() - intended)
+        self._target.record(Outcome(failure=kind, pod_hash=UNKNOWN))
+        if kind is ErrorKind.CONNECT:
+            self.reachable = False
+        elif self.on_end is not None:
+            self.on_end()

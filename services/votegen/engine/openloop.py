@@ -1,7 +1,7 @@
 """The engine: every request has its intended time before anything is sent.
 
     schedule ──► target by weight ──► lane ──► connection
-    (pacer)      (selection)          FIFO     (transport port)
+    (profile)    (selection)          FIFO     (connector port)
 
 The schedule never waits for a target: what cannot be sent yet waits in its lane, and its latency
 counts from the intended time. With rate `max` the loop is closed instead: every answer triggers
@@ -11,52 +11,76 @@ the next request, over a fixed number of connections.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from svckit.errors import InvalidInput
 from svckit.randomness import stream
-from votegen.domain.ballots import ballots
-from votegen.domain.outcome import ErrorKind
-from votegen.domain.pacer import Pace, unit_gaps
+from votegen.domain.ballots import BallotBox, Ballots
 from votegen.domain.results import Progress, Tally, TargetTally, result_document
-from votegen.domain.selection import Weights, spread
+from votegen.domain.schedule import Schedule
+from votegen.domain.selection import Weights, positions
 from votegen.domain.wire import VoteRequest
-from votegen.engine.lane import Due, Lane
+from votegen.engine.lane import Lane
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from votegen.domain.outcome import Outcome
     from votegen.domain.plan import Plan
+    from votegen.domain.profile import Profile
     from votegen.domain.targets import Target
-    from votegen.ports import Timebase, TransportFactory
+    from votegen.ports import ConnectorFactory, Timebase
 
 # The longest sleep: live changes, time-outs and stopping take effect within it.
 TICK_SECONDS = 0.1
 DRAIN_TICK_SECONDS = 0.01
+# Above this rate requests leave in ticks: waking up for each of them would cost more than sending.
+TICKED_FROM_RATE = 2000.0
+SEND_TICK_SECONDS = 0.0005
+PREPARED = 1024
 
 
 class Engine:
-    """One run of a plan.
+    """One run of a plan, or of one part of it.
 
     Args:
         plan: what to send.
-        transports: opens connections to an endpoint.
+        connectors: opens connections to an endpoint.
         timebase: real time and the speed of virtual time.
+        part: which part of the schedule this engine sends, from 0.
+        parts: how many engines share the plan; each counts for itself.
     """
 
-    def __init__(self, plan: Plan, *, transports: TransportFactory, timebase: Timebase) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        connectors: ConnectorFactory,
+        timebase: Timebase,
+        part: int = 0,
+        parts: int = 1,
+    ) -> None:
         self.plan = plan
         self.tally = Tally()
-        self._transports = transports
+        self._connectors = connectors
         self._time = timebase
-        self._gaps = unit_gaps(plan.arrivals, stream(plan.seed, "arrivals"))
-        self._positions = spread(stream(plan.seed, "targets"))
-        self._ballots = ballots(seed=plan.seed, split_a=plan.split_a, voters=plan.voters)
-        self._pace: Pace | None = None
+        self._part = part
+        self._parts = parts
+        self._schedule = None if plan.profile is None else self._scheduled(plan.profile)
+        self._first_position = stream(plan.seed, "targets").random()
+        self._made = 0
+        self._positions: list[float] = []
+        self._block = Ballots([], [])
+        self._at = 0
+        self._ballots = BallotBox(
+            seed=plan.seed, split_a=plan.split_a, gets=plan.gets, voters=plan.voters
+        )
+        self._thinking: deque[float] = deque()
         self._lanes: dict[str, Lane] = {}
         self._requests: dict[str, VoteRequest] = {}
+        self._routes: list[tuple[Lane, VoteRequest]] = []
         self._retired: list[Lane] = []
         self._past_reconnects = 0
         self._started: float | None = None
@@ -64,8 +88,6 @@ class Engine:
         self._drain_until = math.inf
         self._stopping = False
         self._set_targets(plan)
-        if plan.rate is not None:
-            self._pace = Pace.starting(rate=plan.rate, first_gap=next(self._gaps))
 
     @property
     def reachable(self) -> bool:
@@ -76,7 +98,7 @@ class Engine:
 
     @property
     def in_flight(self) -> int:
-        """Requests under way."""
+        """Requests that are written and not answered."""
         return sum(lane.in_flight for lane in self._all_lanes)
 
     @property
@@ -84,31 +106,22 @@ class Engine:
         """Requests that wait for a connection."""
         return sum(lane.backlog for lane in self._all_lanes)
 
-    async def run(self) -> None:
-        """Send the plan; returns when it is over or stopped and nothing is under way."""
-        self._started = self._time.monotonic()
+    async def run(self, *, start_at: float | None = None) -> None:
+        """Send the plan; returns when it is over or stopped and nothing is under way.
+
+        Args:
+            start_at: real instant at which the schedule begins; now by default.
+        """
+        self._started = self._time.monotonic() if start_at is None else start_at
         try:
             await self._send_plan(self._started)
             self._ended = self._time.monotonic()
             await self._drain()
         finally:
             for lane in self._all_lanes:
-                lane.transport.close()
+                lane.close()
         # Sockets are closed by the event loop's next turn.
         await self._time.sleep(0)
-
-    async def _send_plan(self, started: float) -> None:
-        sweep_at = started + TICK_SECONDS
-        while not self._stopping:
-            self._send_due()
-            now = self._time.monotonic()
-            if now >= sweep_at:
-                self._sweep()
-                sweep_at = now + TICK_SECONDS
-            if now >= self._real(self._duration):
-                break
-            wake = min(sweep_at, self._real(self._duration), self._real(self._next_due))
-            await self._time.sleep(max(0.0, wake - now))
 
     def stop(self, *, drain_seconds: float) -> None:
         """Send nothing more; what is under way may finish within real `drain_seconds`."""
@@ -121,7 +134,7 @@ class Engine:
         Raises:
             InvalidInput: something else differs; that needs a new run.
         """
-        fixed = replace(plan, rate=self.plan.rate, targets=self.plan.targets)
+        fixed = replace(plan, rate=self.plan.rate, shape=self.plan.shape, targets=self.plan.targets)
         if fixed != self.plan:
             raise InvalidInput(
                 "only rate, weights and targets can be changed while a run is under way",
@@ -130,40 +143,46 @@ class Engine:
         if self._started is not None:
             self._send_due()
         now = self._elapsed(self._time.monotonic()) if self._started is not None else 0.0
-        if plan.rate is None:
-            self._pace = None
-        elif self._pace is None:
-            self._pace = Pace.starting(rate=plan.rate, first_gap=next(self._gaps), at=now)
-        else:
-            self._pace = self._pace.at_rate(plan.rate, now=now)
+        if plan.profile is None:
+            self._schedule = None
+        elif plan.profile != self.plan.profile:
+            self._schedule = self._schedule or self._scheduled(plan.profile)
+            self._schedule.change(plan.profile, now=now)
         self._set_targets(plan)
         self.plan = plan
 
     def snapshot(self) -> dict[str, Any]:
         """Return the result so far."""
-        end = self._time.monotonic() if self._ended is None else self._ended
-        real = 0.0 if self._started is None else end - self._started
-        document = result_document(
-            self.tally,
-            Progress(
-                duration_seconds=real * self._time.clock_rate,
-                real_seconds=real,
-                in_flight=self.in_flight,
-                backlog=self.backlog,
-                reconnects=self._past_reconnects
-                + sum(lane.transport.reconnects for lane in self._all_lanes),
-            ),
-        )
-        document["sent"] += sum(lane.in_flight_sent for lane in self._all_lanes)
+        for lane in self._all_lanes:
+            lane.settle()
+        document = result_document(self.tally, self.progress())
+        document["sent"] += self.in_flight
         return document
+
+    def progress(self) -> Progress:
+        """Return where the run stands."""
+        end = self._time.monotonic() if self._ended is None else self._ended
+        real = 0.0 if self._started is None else max(0.0, end - self._started)
+        return Progress(
+            duration_seconds=real * self._time.clock_rate,
+            real_seconds=real,
+            in_flight=self.in_flight,
+            backlog=self.backlog,
+            reconnects=self._past_reconnects + sum(lane.reconnects for lane in self._all_lanes),
+        )
 
     @property
     def _duration(self) -> float:
         return math.inf if self.plan.duration_seconds is None else self.plan.duration_seconds
 
-    @property
-    def _next_due(self) -> float:
-        return math.inf if self._pace is None else self._pace.due_at
+    def _scheduled(self, profile: Profile) -> Schedule:
+        return Schedule(
+            profile,
+            arrivals=self.plan.arrivals,
+            seed=self.plan.seed,
+            part=self._part,
+            parts=self._parts,
+        )
 
     def _elapsed(self, now: float) -> float:
         """Return the virtual seconds since the start."""
@@ -175,44 +194,86 @@ class Engine:
         assert self._started is not None  # noqa: S101 - callers check
         return self._started + elapsed / self._time.clock_rate
 
+    async def _send_plan(self, started: float) -> None:
+        sweep_at = started + TICK_SECONDS
+        end = self._real(self._duration)
+        while not self._stopping:
+            self._send_due()
+            now = self._time.monotonic()
+            if now >= sweep_at:
+                self._sweep()
+                sweep_at = now + TICK_SECONDS
+            if now >= end:
+                break
+            await self._time.sleep(max(0.0, min(sweep_at, end, self._wake(now)) - now))
+
+    def _wake(self, now: float) -> float:
+        """Return when something is due again."""
+        if self._schedule is None:
+            return self._thinking[0] if self._thinking else math.inf
+        profile = self.plan.profile
+        due = self._real(self._schedule.next_due)
+        fast = profile is not None and profile.peak * self._time.clock_rate >= TICKED_FROM_RATE
+        return max(due, now + SEND_TICK_SECONDS) if fast else due
+
     def _send_due(self) -> None:
-        if self._pace is None:
+        if self._schedule is None:
             self._fill()
             return
-        # Compared as real instants, the form in which they are slept for: converted back to
-        # virtual time, an instant just reached may be a rounding short.
         now = self._time.monotonic()
-        while (due_at := self._pace.due_at) < self._duration:
-            intended = self._real(due_at)
-            if intended > now:
-                return
-            self._submit(intended)
-            self._pace = self._pace.after(next(self._gaps))
+        if now < self._real(0.0):
+            return
+        # An instant that was slept for has been rounded on its way to real time and back.
+        until = self._elapsed(now) + 2 * math.ulp(now) * self._time.clock_rate
+        due = self._schedule.take(until, before=self._duration)
+        started, speed = self._started or 0.0, self._time.clock_rate
+        for elapsed in due:
+            self._submit(started + elapsed / speed)
 
     def _fill(self) -> None:
         """Closed loop: keep as many requests under way as there are connections."""
-        free = self.plan.connections_at(self._time.clock_rate)
+        if not self._sending:
+            return
+        now = self._time.monotonic()
+        while self._thinking and self._thinking[0] <= now:
+            self._thinking.popleft()
+        free = self.plan.connections_at(self._time.clock_rate) - len(self._thinking)
         free -= sum(lane.in_flight + lane.backlog for lane in self._lanes.values())
         for _ in range(free):
+            self._submit(now)
+
+    def _replace(self) -> None:
+        """Closed loop: one request has ended, so another one may go."""
+        if self.plan.think_seconds:
+            self._thinking.append(self._time.monotonic() + self.plan.think_seconds)
+        elif self._sending:
             self._submit(self._time.monotonic())
 
     def _submit(self, intended: float) -> None:
-        name = self._weights.pick(next(self._positions))
-        payload = self._requests[name].with_ballot(next(self._ballots))
+        """Hand over a request to the target that its number falls to."""
+        at = self._at
+        if at == len(self._positions):
+            self._prepare()
+            at = 0
+        self._at = at + 1
         self.tally.planned += 1
-        self._lanes[name].submit(Due(intended, payload))
+        lane, request = self._routes[bisect_right(self._weights.edges, self._positions[at])]
+        lane.submit(intended, request.of(self._block.voter_ids[at], self._block.votes[at]))
 
-    def _on_end(self, outcome: Outcome) -> None:
-        # A refused connection is tried again at the next tick, or a dead target would spin.
-        if self._pace is None and outcome.failure is not ErrorKind.CONNECT and self._sending:
-            self._fill()
+    def _prepare(self) -> None:
+        """Make what does not depend on the targets for the next requests, many at a time."""
+        numbers = np.arange(self._made, self._made + PREPARED)
+        self._made += PREPARED
+        self._positions = positions(self._first_position, numbers * self._parts + self._part)
+        self._block = self._ballots.take(PREPARED)
 
     @property
     def _sending(self) -> bool:
         return (
             not self._stopping
             and self._ended is None
-            and self._time.monotonic() < self._real(self._duration)
+            and self._started is not None
+            and self._started <= self._time.monotonic() < self._real(self._duration)
         )
 
     @property
@@ -224,18 +285,18 @@ class Engine:
             lane.sweep()
         for lane in self._retired:
             if not lane.busy:
-                self._past_reconnects += lane.transport.reconnects
-                lane.transport.close()
+                self._past_reconnects += lane.reconnects
+                lane.close()
         self._retired = [lane for lane in self._retired if lane.busy]
 
     async def _drain(self) -> None:
         if self._stopping:
             for lane in self._all_lanes:
-                lane.drop_backlog()
+                lane.drop_waiting()
         while any(lane.busy for lane in self._all_lanes):
             if self._time.monotonic() >= self._drain_until:
                 for lane in self._all_lanes:
-                    lane.drop_backlog()
+                    lane.drop_waiting()
                     lane.drop_in_flight()
                 break
             await self._time.sleep(DRAIN_TICK_SECONDS)
@@ -243,6 +304,8 @@ class Engine:
 
     def _set_targets(self, plan: Plan) -> None:
         limit = plan.connections_at(self._time.clock_rate)
+        # Engines that share a plan share its connections, too.
+        limit = max(1, -(-limit // self._parts))
         urls = {target.name: target.url for target in self.plan.targets}
         wanted = {target.name: target for target in plan.targets}
         for name in [*self._lanes]:
@@ -253,19 +316,15 @@ class Engine:
                 self._lanes[name] = self._open_lane(target, plan)
                 self._requests[name] = VoteRequest.to(target.endpoint, host_header=plan.host_header)
             self._lanes[name].limit = limit
-        self._weights = Weights.of(_weights(plan))
+            self._lanes[name].on_end = self._replace if plan.is_closed_loop else None
+        self._weights = Weights.of({target.name: target.weight for target in plan.targets})
+        self._routes = [(self._lanes[name], self._requests[name]) for name in self._weights.names]
 
     def _open_lane(self, target: Target, plan: Plan) -> Lane:
         return Lane(
-            transport=self._transports(target.endpoint, self._time),
-            limit=0,
-            timeout_seconds=plan.timeout_seconds,
+            connector=self._connectors(target.endpoint, self._time),
             timebase=self._time,
+            timeout_seconds=plan.timeout_seconds,
             tally=self.tally,
             target=self.tally.targets.setdefault(target.name, TargetTally()),
-            on_end=self._on_end,
         )
-
-
-def _weights(plan: Plan) -> Mapping[str, float]:
-    return {target.name: target.weight for target in plan.targets}

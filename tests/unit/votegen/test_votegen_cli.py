@@ -22,7 +22,7 @@ def _run(*arguments: str) -> Exception | None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param(("--target", "https://h"), "https://h", id="https"),
+        pytest.param(("--target", "ftp://h"), "ftp://h", id="ftp"),
         pytest.param(("--target", URL, "--target", URL), "two targets", id="same-name"),
         pytest.param(("--target", URL, "--rate", "0"), "--rate 0", id="rate-zero"),
         pytest.param(("--target", URL, "--rate", "fast"), "--rate fast", id="rate-text"),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice
 
 import pytest
 
 from svckit.errors import InvalidInput
 from votegen.domain.attribution import UNKNOWN, pod_template_hash
-from votegen.domain.ballots import Ballot, Voters, ballots
+from votegen.domain.ballots import BallotBox, Ballots, Voters
 from votegen.domain.histogram import Histogram, HistogramRecorder
 from votegen.domain.outcome import ErrorKind, Outcome
 from votegen.domain.plan import Plan
@@ -52,7 +51,7 @@ def test_targets_are_read(text: str, expected: Target) -> None:
     ("text", "message"),
     [
         pytest.param("h:8083", "cannot be used", id="no-scheme"),
-        pytest.param("https://h", "cannot be used", id="https"),
+        pytest.param("ftp://h", "cannot be used", id="ftp"),
         pytest.param("http://", "cannot be used", id="no-host"),
         pytest.param("http://h:port", "target URL", id="bad-port"),
         pytest.param("http://u:p@h:1", "cannot be used", id="credentials"),
@@ -201,39 +200,49 @@ def test_wrong_voters_are_refused(text: str) -> None:
         Voters.parse(text)
 
 
+def _take(
+    count: int, *, seed: int = 1, split_a: float = 0.5, gets: float = 0.0, pool: int | None = None
+) -> Ballots:
+    return BallotBox(seed=seed, split_a=split_a, gets=gets, voters=Voters(pool=pool)).take(count)
+
+
 def test_votes_split_two_to_one() -> None:
     """Of 3,000 votes two thirds are for a, within three standard deviations."""
-    votes = [b.vote for b in islice(ballots(seed=1, split_a=2 / 3, voters=Voters()), 3000)]
-    assert abs(votes.count("a") - 2000) <= 3 * (3000 * 2 / 9) ** 0.5
-    assert set(votes) == {"a", "b"}
+    votes = _take(3000, split_a=2 / 3).votes
+    assert abs(votes.count(b"a") - 2000) <= 3 * (3000 * 2 / 9) ** 0.5
+    assert set(votes) == {b"a", b"b"}
+
+
+def test_a_share_only_looks_at_the_page() -> None:
+    """Of 3,000 requests a third has no vote, and the votes of the others do not change."""
+    looking, voting = _take(3000, gets=1 / 3).votes, _take(3000).votes
+    assert abs(looking.count(b"") - 1000) <= 3 * (3000 * 2 / 9) ** 0.5
+    assert all(one in {other, b""} for one, other in zip(looking, voting, strict=True))
 
 
 def test_new_voters_never_repeat() -> None:
-    """Each new voter has an id of at most 15 hexadecimal digits, seen once."""
-    ids = [b.voter_id for b in islice(ballots(seed=1, split_a=0.5, voters=Voters()), 5000)]
+    """Each new voter has an id of 15 hexadecimal digits without a leading zero, seen once."""
+    ids = _take(5000).voter_ids
     assert len(set(ids)) == 5000
-    assert all(len(voter_id) <= 15 and int(voter_id, 16) >= 0 for voter_id in ids)
+    assert all(
+        len(voter_id) == 15 and f"{int(voter_id, 16):x}".encode() == voter_id for voter_id in ids
+    )
 
 
 def test_returning_voters_come_from_a_pool() -> None:
     """Many votes, few voters, each of them several times."""
-    ids = [b.voter_id for b in islice(ballots(seed=1, split_a=0.5, voters=Voters(pool=10)), 500)]
-    assert len(set(ids)) == 10
+    assert len(set(_take(500, pool=10).voter_ids)) == 10
 
 
 def test_votes_do_not_depend_on_the_kind_of_voters() -> None:
     """Switching to returning voters leaves the sequence of votes alone."""
-    one, other = (
-        [b.vote for b in islice(ballots(seed=3, split_a=0.5, voters=voters), 300)]
-        for voters in (Voters(), Voters(pool=3))
-    )
-    assert one == other
+    assert _take(300, seed=3).votes == _take(300, seed=3, pool=3).votes
 
 
 def test_a_vote_on_the_wire() -> None:
     """The form post of the voting page, byte for byte."""
     request = VoteRequest.to(Endpoint.parse("http://127.0.0.1:8083"))
-    assert request.with_ballot(Ballot(vote="a", voter_id="c0ffee")) == (
+    assert request.of(b"c0ffee", b"a") == (
         b"POST / HTTP/1.1\r\n"
         b"Host: 127.0.0.1:8083\r\n"
         b"User-Agent: votegen\r\n"
@@ -246,10 +255,23 @@ def test_a_vote_on_the_wire() -> None:
     )
 
 
+def test_a_look_at_the_page_on_the_wire() -> None:
+    """A request without a vote is a plain GET of the same page."""
+    request = VoteRequest.to(Endpoint.parse("http://127.0.0.1:8083"))
+    assert request.of(b"c0ffee", b"") == (
+        b"GET / HTTP/1.1\r\n"
+        b"Host: 127.0.0.1:8083\r\n"
+        b"User-Agent: votegen\r\n"
+        b"Accept: */*\r\n"
+        b"Cookie: voter_id=c0ffee\r\n"
+        b"\r\n"
+    )
+
+
 def test_the_host_header_can_be_given() -> None:
     """Calls through an ingress need its host name."""
     request = VoteRequest.to(Endpoint.parse("http://127.0.0.1"), host_header="vote.test")
-    assert b"\r\nHost: vote.test\r\n" in request.head
+    assert b"\r\nHost: vote.test\r\n" in request.post
 
 
 @pytest.mark.parametrize(
@@ -292,7 +314,9 @@ def test_only_2xx_is_ok(outcome: Outcome, expected: ErrorKind | None) -> None:
 def _tally(*outcomes: Outcome) -> TargetTally:
     target = TargetTally()
     for outcome in outcomes:
-        target.record(outcome, latency_seconds=0.02, service_seconds=0.01)
+        target.record(outcome)
+        target.latency.record([0.02])
+        target.service.record([0.01])
     return target
 
 
@@ -361,8 +385,7 @@ def test_no_data_is_null_not_zero() -> None:
 def test_late_starts_are_counted(lags: list[float], late: int) -> None:
     """A write more than two milliseconds after its intended time is late."""
     tally = Tally()
-    for lag in lags:
-        tally.record_sent(lag)
+    tally.record_sent(lags)
     document = result_document(tally, Progress(duration_seconds=1, real_seconds=1))
     assert document["late"]["count"] == late
     assert document["late"]["max_ms"] == pytest.approx(max(lags) * 1000)
@@ -372,8 +395,7 @@ def test_late_starts_are_counted(lags: list[float], late: int) -> None:
 def test_a_time_of_zero_is_recorded() -> None:
     """A lag of exactly nothing has a bucket, and negative ones count as nothing."""
     recorder = HistogramRecorder()
-    recorder.record(0.0)
-    recorder.record(-1.0)
+    recorder.record([0.0, -1.0])
     snapshot = recorder.snapshot()
     assert (snapshot.count, snapshot.max_seconds, snapshot.quantiles((0.5,))) == (2, 0.0, (0.0,))
 
@@ -387,7 +409,7 @@ def test_an_empty_histogram_has_no_quantiles() -> None:
 def test_a_quantile_is_never_above_the_maximum() -> None:
     """The middle of a bucket may lie above the largest time in it."""
     recorder = HistogramRecorder()
-    recorder.record(1.0)
+    recorder.record([1.0])
     assert recorder.snapshot().quantiles((0.99,)) == (1.0,)
 
 

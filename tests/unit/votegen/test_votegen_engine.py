@@ -13,8 +13,8 @@ import pytest
 from svckit.clock import ManualClock
 from svckit.errors import InvalidInput
 from votegen.domain.outcome import ErrorKind, Outcome
-from votegen.domain.pacer import Arrivals
 from votegen.domain.plan import Plan
+from votegen.domain.schedule import Arrivals
 from votegen.domain.targets import Target
 from votegen.engine.openloop import Engine
 from votegen_fakes import OK, FakeTargets, drive, let_pass, timebase, turn
@@ -37,7 +37,7 @@ async def _result(engine: Engine, clock: ManualClock) -> dict[str, Any]:
 
 
 def _engine(plan: Plan, targets: FakeTargets, *, clock_rate: float = 1.0) -> Engine:
-    return Engine(plan, transports=targets, timebase=timebase(targets.clock, clock_rate=clock_rate))
+    return Engine(plan, connectors=targets, timebase=timebase(targets.clock, clock_rate=clock_rate))
 
 
 def _reconciles(document: dict[str, Any]) -> bool:
@@ -308,7 +308,7 @@ async def test_a_slow_target_does_not_hold_up_another(clock: ManualClock) -> Non
     quick = FakeTargets(clock)
     engine = Engine(
         Plan(targets=(STABLE, CANARY), rate=100, duration_seconds=2, connections=2),
-        transports=lambda endpoint, base: (stuck if endpoint.host == "canary.test" else quick)(
+        connectors=lambda endpoint, base: (stuck if endpoint.host == "canary.test" else quick)(
             endpoint, base
         ),
         timebase=timebase(clock),

@@ -8,9 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from svckit.clock import ManualClock
-from votegen.adapters.http_asyncio import Connection, HttpExchange, HttpTransport
+from votegen.adapters.http_asyncio import HttpConnection, HttpConnector
 from votegen.domain.outcome import ErrorKind, Outcome
 from votegen.domain.targets import Endpoint
+from votegen.ports import Connection
 from votegen_fakes import timebase, turn
 
 pytestmark = pytest.mark.anyio
@@ -26,7 +27,7 @@ PAGE = (
 class _Wire(asyncio.Transport):
     """The server's end of one connection."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: HttpConnection) -> None:
         super().__init__()
         self.connection = connection
         self.received = b""
@@ -56,32 +57,69 @@ class _Wire(asyncio.Transport):
 
 
 class _Server:
-    """Accepts connections, or refuses them."""
+    """Accepts connections, or refuses them, and owns those that are open."""
 
     def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
         self.wires: list[_Wire] = []
         self.refuses = False
         self.outcomes: list[Outcome] = []
-        self.transport = HttpTransport(ENDPOINT, timebase(clock), connect=self._connect)
+        self.idle: list[Connection] = []
+        self.reconnects = 0
+        self.waiting: list[tuple[bytes, bool]] = []
+        self.connector = HttpConnector(ENDPOINT, timebase(clock), connect=self._connect)
 
     async def _connect(
-        self, protocol: Callable[[], Connection], host: str, port: int
-    ) -> Connection:
-        assert (host, port) == ("vote.test", 8083)
+        self, protocol: Callable[[], HttpConnection], endpoint: Endpoint
+    ) -> HttpConnection:
+        assert (endpoint.host, endpoint.port, endpoint.tls) == ("vote.test", 8083, False)
         if self.refuses:
             raise ConnectionRefusedError
         self.wires.append(_Wire(protocol()))
         return self.wires[-1].connection
 
-    async def send(self) -> HttpExchange:
-        exchange = self.transport.send(VOTE, self.outcomes.append)
+    async def send(self) -> None:
+        if self.idle:
+            self._write(self.idle.pop(), VOTE, repeated=False)
+        else:
+            self.waiting.append((VOTE, False))
+            self.connector.open(self)
         await turn()
-        return exchange
 
     async def vote(self, answer: bytes = PAGE, *, piece: int = 10_000) -> Outcome:
         await self.send()
         self.wires[-1].answer(answer, piece=piece)
         return self.outcomes[-1]
+
+    def _write(self, connection: Connection, payload: bytes, *, repeated: bool) -> None:
+        connection.repeated = repeated
+        connection.sent_at = self.clock.now()
+        connection.write(payload)
+
+    def opened(self, connection: Connection) -> None:
+        payload, repeated = self.waiting.pop(0)
+        self._write(connection, payload, repeated=repeated)
+
+    def refused(self) -> None:
+        self.outcomes.append(Outcome(failure=ErrorKind.CONNECT))
+
+    def answered(self, connection: Connection, status: int, pod_hash: str, *, keep: bool) -> None:
+        self.outcomes.append(Outcome(status=status, pod_hash=pod_hash))
+        if keep:
+            self.idle.append(connection)
+
+    def failed(self, connection: Connection, kind: ErrorKind) -> None:
+        assert connection not in self.idle
+        self.outcomes.append(Outcome(failure=kind))
+
+    def stale(self, connection: Connection, payload: bytes) -> None:
+        assert connection not in self.idle
+        self.reconnects += 1
+        self.waiting.append((payload, True))
+        self.connector.open(self)
+
+    def closed(self, connection: Connection) -> None:
+        self.idle.remove(connection)
 
 
 @pytest.fixture(name="server")
@@ -164,9 +202,9 @@ async def test_interim_answers_are_skipped(server: _Server) -> None:
 async def test_a_refused_connection_is_a_connect_error(server: _Server) -> None:
     """The outcome says so; nothing was sent."""
     server.refuses = True
-    exchange = await server.send()
+    await server.send()
     assert server.outcomes == [Outcome(failure=ErrorKind.CONNECT)]
-    assert exchange.sent_at is None
+    assert server.wires == []
 
 
 @pytest.mark.parametrize(
@@ -196,13 +234,14 @@ async def test_a_connection_that_closed_while_idle_is_replaced(server: _Server) 
     await server.vote()
     server.wires[0].close_from_afar()
     assert await server.vote() == Outcome(status=200, pod_hash="7cd75c6d7c")
-    assert (len(server.wires), server.transport.reconnects) == (2, 0)
+    assert (len(server.wires), server.reconnects) == (2, 0)
 
 
-async def test_a_connection_that_is_closing_is_not_used(server: _Server) -> None:
-    """Between the server's goodbye and its notice nothing is written to the connection."""
+async def test_a_connection_leaves_the_pool_at_the_servers_goodbye(server: _Server) -> None:
+    """Between the end of the stream and its notice nothing is written to the connection."""
     await server.vote()
-    server.wires[0].closing = True
+    server.wires[0].connection.eof_received()
+    assert server.idle == []
     await server.vote()
     assert server.wires[0].received == VOTE
 
@@ -216,7 +255,7 @@ async def test_a_stale_connection_is_replaced_once(server: _Server, clock: Manua
     await turn()
     server.wires[1].answer(PAGE)
     assert [outcome.status for outcome in server.outcomes] == [200, 200]
-    assert server.transport.reconnects == 1
+    assert server.reconnects == 1
 
 
 async def test_a_replaced_request_is_not_replaced_again(
@@ -230,7 +269,7 @@ async def test_a_replaced_request_is_not_replaced_again(
     await turn()
     server.wires[1].close_from_afar()
     assert server.outcomes[1:] == [Outcome(failure=ErrorKind.RESET)]
-    assert server.transport.reconnects == 1
+    assert server.reconnects == 1
 
 
 async def test_a_busy_connection_that_is_lost_is_no_stale_one(
@@ -242,26 +281,58 @@ async def test_a_busy_connection_that_is_lost_is_no_stale_one(
     await server.send()
     server.wires[0].close_from_afar()
     assert server.outcomes[1:] == [Outcome(failure=ErrorKind.RESET)]
-    assert server.transport.reconnects == 0
+    assert server.reconnects == 0
 
 
-async def test_a_cancelled_request_drops_its_connection_silently(server: _Server) -> None:
+async def test_a_dropped_connection_says_nothing(server: _Server) -> None:
     """Giving up tells nobody, and a late answer cannot reach the next request."""
-    exchange = await server.send()
-    exchange.cancel()
-    server.wires[0].close_from_afar()
-    assert server.wires[0].aborted
+    await server.send()
+    wire = server.wires[0]
+    wire.connection.drop()
+    wire.answer(PAGE)
+    wire.close_from_afar()
+    assert wire.aborted
     assert server.outcomes == []
     await server.vote()
     assert len(server.wires) == 2
 
 
-async def test_a_cancelled_request_may_still_be_connecting(server: _Server) -> None:
-    """Giving up before the connection is open sends nothing."""
-    exchange = server.transport.send(VOTE, server.outcomes.append)
-    exchange.cancel()
+async def test_closing_gives_up_on_connections_that_are_being_opened(server: _Server) -> None:
+    """After the run nothing is opened."""
+    server.connector.open(server)
+    server.connector.close()
     await turn()
-    assert (server.wires, server.outcomes, exchange.sent_at) == ([], [], None)
+    assert (server.wires, server.outcomes) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"x-pod-template-hash:7cd75c6d7c",
+        b"X-POD-TEMPLATE-HASH:  7cd75c6d7c ",
+        b"x-Pod-template-Hash: 7cd75c6d7c",
+    ],
+)
+async def test_the_version_header_may_be_spelled_in_any_way(server: _Server, header: bytes) -> None:
+    """Header names have no case; the spelling may even change from answer to answer."""
+    answer = PAGE.replace(b"X-Pod-Template-Hash: 7cd75c6d7c", header)
+    for one in (PAGE, answer, answer, PAGE):
+        assert await server.vote(one) == Outcome(status=200, pod_hash="7cd75c6d7c")
+
+
+async def test_a_version_header_in_the_body_is_none(server: _Server) -> None:
+    """What a page says in its text is not what the server says in its head."""
+    body = b"\r\nX-Pod-Template-Hash: 54bc444575\r\n"
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    assert (await server.vote(answer)).pod_hash == "unknown"
+
+
+async def test_endless_spellings_of_versions_are_forgotten(server: _Server) -> None:
+    """A server that makes up a new version for every answer costs no memory."""
+    for number in range(250):
+        answer = PAGE.replace(b"7cd75c6d7c", b"hash%06d" % number)
+        assert (await server.vote(answer)).pod_hash == f"hash{number:06}"
+    assert len(server.connector._hashes) <= 100
 
 
 async def test_data_that_nobody_asked_for_ends_the_connection(server: _Server) -> None:
@@ -271,17 +342,3 @@ async def test_data_that_nobody_asked_for_ends_the_connection(server: _Server) -
     assert server.wires[0].aborted
     await server.vote()
     assert len(server.wires) == 2
-
-
-async def test_the_time_of_sending_is_the_write(server: _Server, clock: ManualClock) -> None:
-    """sent_at is set when the bytes leave."""
-    clock.advance(3)
-    exchange = await server.send()
-    assert exchange.sent_at == clock.now()
-
-
-async def test_closing_drops_idle_connections(server: _Server) -> None:
-    """After the run nothing stays open."""
-    await server.vote()
-    server.transport.close()
-    assert server.wires[0].aborted
