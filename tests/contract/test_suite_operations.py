@@ -54,7 +54,7 @@ def _votegen(clock: ManualClock) -> FastAPI:
     return votegen.app.create_app(
         votegen.settings.VotegenSettings(),
         clock=clock,
-        transports=FakeTargets(clock),
+        connectors=FakeTargets(clock),
         monotonic=clock.now,
         sleep=clock.sleep,
     )
