@@ -39,6 +39,7 @@ STALE_SECONDS = 1.0
 MAX_SPELLINGS = 100
 
 _HEAD_END = b"\r\n\r\n"
+_INTERIM = b"HTTP/1.1 1"
 _LENGTH = re.compile(rb"\r\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
 
 
@@ -122,6 +123,8 @@ class HttpConnector:
 
     def _search(self, answer: bytes) -> str:
         """Look for the header in any spelling, then for a host name on the page."""
+        while answer.startswith(_INTERIM):
+            answer = answer.partition(_HEAD_END)[2]
         head, _, body = answer.partition(_HEAD_END)
         lower = head.lower()
         start = lower.find(b"\r\n" + HASH_HEADER + b":")

@@ -172,7 +172,9 @@ class Stages:
         rest = units - self._units[index]
         root = np.sqrt(np.maximum(rate * rate + 2 * slope * rest, 0.0))
         with np.errstate(divide="ignore", invalid="ignore"):
-            passed = np.where(rest > 0, 2 * rest / (rate + root), 0.0)
+            passed = np.where(rate + root > 0, 2 * rest / (rate + root), math.inf)
+        # A stage that rises from zero begins at once; one that stays at zero never lets pass.
+        passed[(rest <= 0) & (slope > 0)] = 0.0
         return self._times[index] + passed
 
     @cached_property
