@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from mock_newrelic.adapters.memory import MemoryStore
 from mock_newrelic.api.control import control_router
 from mock_newrelic.api.edge import Edge
 from mock_newrelic.api.facade import Facade
+from mock_newrelic.api.faults import Faults
 from mock_newrelic.api.ingest import ingest_router
 from mock_newrelic.api.injections import injections_router
 from mock_newrelic.api.keys import Keys
 from mock_newrelic.api.metrics import metrics_router
 from mock_newrelic.api.page import page_router
+from mock_newrelic.api.sessions import sessions_router
 from mock_newrelic.domain.ingest.event_api import ProbeRule
 from mock_newrelic.service.audit import Audit
 from mock_newrelic.service.control import ControlService
@@ -20,14 +23,18 @@ from mock_newrelic.service.ingest import IngestService
 from mock_newrelic.service.injections import InjectionService
 from mock_newrelic.service.instruments import Instruments
 from mock_newrelic.service.journal import Journal
+from mock_newrelic.service.measure import Measure
 from mock_newrelic.service.page import PageService
 from mock_newrelic.service.queries import QueryService
 from mock_newrelic.service.reader import Reader
+from mock_newrelic.service.sessions import SessionService
 from mock_newrelic.settings import split_list
 from svckit.asgi import create_base_app, distribution_version
 from svckit.metrics import new_registry
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from prometheus_client import CollectorRegistry
     from starlette.types import ASGIApp
 
@@ -36,7 +43,11 @@ if TYPE_CHECKING:
 
 
 def create_app(
-    settings: Settings, *, clock: Clock, registry: CollectorRegistry | None = None
+    settings: Settings,
+    *,
+    clock: Clock,
+    registry: CollectorRegistry | None = None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> ASGIApp:
     """Return the ASGI application.
 
@@ -44,15 +55,21 @@ def create_app(
         settings: keys, limits, probes.
         clock: whose time windows, injections and answers live in.
         registry: where the metrics go; a new one unless given.
+        sleep: waits real seconds, for transport faults.
     """
     if registry is None:
         registry = new_registry(package="mock_newrelic", version=distribution_version())
     instruments, audit, journal = Instruments(registry), Audit(), Journal()
     store = MemoryStore(max_apps=settings.max_apps, max_series=settings.max_series)
     instruments.series.set_function(lambda: sum(app.series_count for app in store.applications()))
-    injections = InjectionService(clock=clock, audit=audit, instruments=instruments)
+    measure = Measure(store)
+    injections = InjectionService(
+        clock=clock, audit=audit, instruments=instruments, measure=measure
+    )
     reader = Reader(store=store, injections=injections)
-    queries = QueryService(store=store, reader=reader, stale_after=settings.stale_after_seconds)
+    queries = QueryService(
+        store=store, reader=reader, measure=measure, stale_after=settings.stale_after_seconds
+    )
     ingest = IngestService(
         store=store,
         clock=clock,
@@ -68,8 +85,10 @@ def create_app(
         ingest=ingest,
         journal=journal,
         audit=audit,
+        measure=measure,
         clock=clock,
     )
+    sessions = SessionService(clock=clock, end=control.end_session)
     keys = Keys(
         reading=settings.keys,
         admin=settings.admin_key.get_secret_value(),
@@ -95,6 +114,8 @@ def create_app(
     app.include_router(ingest_router(ingest=ingest, keys=keys))
     app.include_router(injections_router(control=control, keys=keys))
     app.include_router(control_router(control=control, keys=keys))
+    app.include_router(sessions_router(sessions=sessions, keys=keys))
     page = PageService(store=store, injections=injections, clock=clock)
     app.include_router(page_router(page=page, control=control, keys=keys))
-    return Edge(app, facade=facade, journal=journal, clock=clock)
+    faults = Faults(app, injections=injections, keys=keys, clock=clock, sleep=sleep)
+    return Edge(app, faults=faults, facade=facade, journal=journal, sessions=sessions, clock=clock)

@@ -42,13 +42,13 @@ async def test_the_journal_holds_every_request_to_the_data_plane(bench: Bench) -
     seen = [(e["surface"], e["path"], e["app"], e["status"]) for e in await _requests(bench)]
     events = "/v1/accounts/1/events"
     assert seen == [
-        ("ingest", events, APP, 200),
-        ("ingest", events, "", 422),
-        ("query", "/v1/metrics", APP, 200),
-        ("query", "/v1/metrics", "unknown", 404),
-        ("query", "/v1/metrics", "", 401),
-        ("query", "/v1/metrics", "", 405),
-        ("query", "/v1/metrics/histogram", APP, 200),
+        ("event_api", events, APP, 200),
+        ("event_api", events, "", 422),
+        ("facade", "/v1/metrics", APP, 200),
+        ("facade", "/v1/metrics", "unknown", 404),
+        ("facade", "/v1/metrics", "", 401),
+        ("facade", "/v1/metrics", "", 405),
+        ("histogram", "/v1/metrics/histogram", APP, 200),
     ]
 
 

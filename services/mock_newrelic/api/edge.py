@@ -5,53 +5,97 @@ Everything else, its validation, documentation and errors, is the framework's.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from mock_newrelic.service.journal import INGEST, QUERY, Entry
+from mock_newrelic.api.callers import caller_of, digest_of, header, surface_of_request
+from mock_newrelic.api.refusals import refusal
+from mock_newrelic.api.session import SESSION_KEY, take_session
+from mock_newrelic.domain.surfaces import DATA_PLANE, Surface
+from mock_newrelic.service.journal import MAX_BODY_BYTES, Entry
+from svckit.errors import SuiteError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from mock_newrelic.api.facade import Facade
+    from mock_newrelic.api.faults import Faults
     from mock_newrelic.service.journal import Journal
+    from mock_newrelic.service.sessions import SessionService
     from svckit.clock import Clock
 
 HOT_PATH = "/v1/metrics"
-_DATA_PLANE = "/v1/"
 JOURNAL_KEY = "mock_newrelic.journal"
-"""Where in the ASGI scope a route leaves what the journal should know: app, query, samples."""
+"""Where in the ASGI scope a route leaves what journal and faults should know: app, query, samples,
+and on reading surfaces terms, metric and window of the question."""
+
+_INJECTION = b"x-mock-injection"
+_KEYS = re.compile(r"((?:license_key|api[-_]key)=)([^&]*)", re.IGNORECASE)
 
 
 class Edge:
-    """An ASGI application around the framework's one."""
+    """An ASGI application around the faults, which are around the framework's one."""
 
-    def __init__(self, app: ASGIApp, *, facade: Facade, journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        faults: Faults,
+        facade: Facade,
+        journal: Journal,
+        sessions: SessionService,
+        clock: Clock,
+    ) -> None:
         self._app = app
+        self._faults = faults
         self._facade = facade
         self._journal = journal
+        self._sessions = sessions
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or pass on."""
-        if scope["type"] != "http" or not scope["path"].startswith(_DATA_PLANE):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif scope["path"] == HOT_PATH and scope["method"] == "GET":
-            await self._answer(scope, send)
+            return
+        surface = surface_of_request(scope)
+        if surface is None or surface is Surface.PAGE:
+            await self._app(scope, receive, send)
+            return
+        try:
+            session = scope[SESSION_KEY] = self._sessions.require(take_session(scope))
+        except SuiteError as error:
+            await self._refuse(scope, send, surface, error)
+            return
+        if surface not in DATA_PLANE:
+            await self._app(scope, receive, send)
+        elif scope["path"] == HOT_PATH and scope["method"] == "GET" and not self._faults.armed:
+            await self._answer(scope, send, session)
         else:
-            await self._observe(scope, receive, send)
+            await self._observe(scope, receive, send, surface)
 
-    async def _answer(self, scope: Scope, send: Send) -> None:
-        query_string = scope["query_string"]
-        reply = self._facade.reply(query_string, scope["headers"])
+    async def _answer(self, scope: Scope, send: Send, session: str) -> None:
+        reply = self._facade.reply(scope)
+        key = client = b""
+        for name, value in scope["headers"]:
+            if name == b"user-agent":
+                client = value
+            elif name == b"api-key":
+                key = value
         self._journal.add(
             Entry(
                 self._clock.now(),
-                QUERY,
+                "facade",
                 "GET",
                 HOT_PATH,
                 reply.query.app if reply.query else "",
                 reply.status,
-                query_string.decode("latin-1") if reply.query else "",
+                scope["query_string"].decode("latin-1") if reply.query else "",
+                0,
+                session,
+                client.decode("latin-1"),
+                digest_of(key) if key else "",
+                reply.injected,
             )
         )
         await send(
@@ -59,30 +103,80 @@ class Edge:
         )
         await send({"type": "http.response.body", "body": reply.body})
 
-    async def _observe(self, scope: Scope, receive: Receive, send: Send) -> None:
-        status = 500
+    async def _observe(self, scope: Scope, receive: Receive, send: Send, surface: Surface) -> None:
+        status = 0
+        injected = ""
         facts: dict[str, Any] = {}
         scope[JOURNAL_KEY] = facts
+        body, length = bytearray(), 0
+
+        async def observed_receive() -> Message:
+            nonlocal length
+            message = await receive()
+            if message["type"] == "http.request" and (part := message.get("body", b"")):
+                length += len(part)
+                body.extend(part[: max(0, MAX_BODY_BYTES - len(body))])
+            return message
 
         async def observed_send(message: Message) -> None:
-            nonlocal status
+            nonlocal status, injected
             if message["type"] == "http.response.start":
                 status = message["status"]
+                injected = next(
+                    (
+                        value.decode("latin-1")
+                        for name, value in message.get("headers", ())
+                        if name == _INJECTION
+                    ),
+                    "",
+                )
             await send(message)
 
         try:
-            await self._app(scope, receive, observed_send)
+            await self._faults(scope, observed_receive, observed_send)
         finally:
-            path = scope["path"]
+            caller = caller_of(scope, surface)
             self._journal.add(
                 Entry(
-                    self._clock.now(),
-                    INGEST if path.endswith("/events") else QUERY,
-                    scope["method"],
-                    path[:200],
-                    facts.get("app", ""),
-                    status,
-                    facts.get("query", ""),
-                    facts.get("samples", 0),
+                    at=self._clock.now(),
+                    surface=surface,
+                    method=scope["method"],
+                    path=scope["path"][:200],
+                    app=facts.get("app", ""),
+                    status=status,
+                    query=facts.get("query", "") or _without_keys(scope, surface),
+                    samples=facts.get("samples", 0),
+                    session=caller.session,
+                    client=caller.client,
+                    key=caller.key,
+                    injections=injected or facts.get("injections", ""),
+                    call=caller.method if surface is Surface.AGENT else "",
+                    body_bytes=length,
+                    body=bytes(body),
+                    encoding=header(scope, b"content-encoding"),
                 )
             )
+
+    async def _refuse(self, scope: Scope, send: Send, surface: Surface, error: SuiteError) -> None:
+        media_type, body = refusal(surface, error)
+        headers = [
+            (b"content-type", media_type.encode()),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        if surface in DATA_PLANE:
+            self._journal.add(
+                Entry(
+                    self._clock.now(), surface, scope["method"], scope["path"][:200], "",
+                    error.status,
+                )
+            )  # fmt: skip
+        await send({"type": "http.response.start", "status": error.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def _without_keys(scope: Scope, surface: Surface) -> str:
+    """Return the query string with digests for keys; the facade's only once it was understood."""
+    if surface in {Surface.FACADE, Surface.SERIES, Surface.HISTOGRAM}:
+        return ""
+    text = scope["query_string"].decode("latin-1")[:4096]
+    return _KEYS.sub(lambda match: match[1] + digest_of(match[2].encode()), text)

@@ -10,6 +10,7 @@ import uuid
 from math import floor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mock_newrelic.api.callers import caller_of
 from mock_newrelic.domain.metrics import ERROR_METRICS, error_percent
 from mock_newrelic.domain.query import (
     Query,
@@ -18,12 +19,15 @@ from mock_newrelic.domain.query import (
     split_query_string,
 )
 from mock_newrelic.domain.rendering import DECIMALS, facade_body
+from mock_newrelic.domain.surfaces import Surface
 from svckit.errors import SuiteError
 from svckit.problem import MEDIA_TYPE, problem_body
 from svckit.timestamps import format_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from starlette.types import Scope
 
     from mock_newrelic.api.keys import Keys
     from mock_newrelic.domain.metrics import Metric
@@ -47,6 +51,7 @@ class Reply(NamedTuple):
     headers: list[tuple[bytes, bytes]]
     body: bytes
     query: Query | None = None
+    injected: str = ""
 
 
 class Facade:
@@ -72,16 +77,17 @@ class Facade:
         self._parsed: dict[bytes, Query] = {}
         self._replies: dict[bytes, tuple[int, int, Reply]] = {}
 
-    def reply(self, query_string: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Reply:
+    def reply(self, scope: Scope) -> Reply:
         """Return the answer to a request; every refusal is one too."""
         query = None
+        query_string: bytes = scope["query_string"]
         try:
-            key = next((value for name, value in headers if name == b"api-key"), None)
+            key = next((value for name, value in scope["headers"] if name == b"api-key"), None)
             self._keys.check_reading(key)
             query = self._parsed.get(query_string)
             if query is None:
                 query = self._parse(query_string)
-            return self._reply(query_string, query)
+            return self._reply(query_string, query, scope)
         except SuiteError as error:
             self._counter.labels(error.code).inc()
             return _refuse(error, query)
@@ -94,7 +100,7 @@ class Facade:
         self._parsed[query_string] = query
         return query
 
-    def _reply(self, query_string: bytes, query: Query) -> Reply:
+    def _reply(self, query_string: bytes, query: Query, scope: Scope) -> Reply:
         now = self._clock.now()
         second, version = floor(now), self._store.version(query.app)
         lasting = query.slides and not self._injections.covers(query.app)
@@ -103,7 +109,8 @@ class Facade:
             if known is not None and known[0] == second and known[1] == version:
                 self._ok.inc()
                 return known[2]
-        answer = self._queries.answer(query, now)
+        caller = None if lasting else caller_of(scope, Surface.FACADE)
+        answer = self._queries.answer(query, now, caller)
         if answer.refusal is not None or answer.value is None or query.metric is None:
             refusal = answer.refusal or SuiteError("there is no value; this is a bug")
             self._counter.labels(refusal.code).inc()
@@ -116,7 +123,9 @@ class Facade:
             timestamp=format_timestamp(answer.end),
             extension=self._detail(answer, query.metric) if query.detail else None,
         )
-        reply = Reply(200, _headers(_JSON, body, answer.injected), body, query)
+        reply = Reply(
+            200, _headers(_JSON, body, answer.injected), body, query, ",".join(answer.injected)
+        )
         if answer.injected:
             self._counter.labels("injected").inc()
         else:
@@ -127,7 +136,7 @@ class Facade:
 
     def _detail(self, answer: Answer, metric: Metric) -> dict[str, Any]:
         counts = answer.reading.counts
-        last = self._queries.last_second(answer)
+        last = answer.last_second
         return {
             "unit": metric.unit,
             "errorRatio": _error_ratio(answer, metric),
@@ -154,7 +163,7 @@ def _error_ratio(answer: Answer, metric: Metric) -> float | None:
 
 def _refuse(error: SuiteError, query: Query | None, injected: Iterable[str] = ()) -> Reply:
     body = problem_body(error, instance=f"urn:request:{uuid.uuid4().hex}")
-    return Reply(error.status, _headers(_PROBLEM, body, injected), body, query)
+    return Reply(error.status, _headers(_PROBLEM, body, injected), body, query, ",".join(injected))
 
 
 def _headers(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
 
+from mock_newrelic.api.callers import caller_of
 from mock_newrelic.api.dependencies import reading_key
 from mock_newrelic.api.edge import HOT_PATH, JOURNAL_KEY
 from mock_newrelic.api.facade import INJECTION_HEADER
@@ -21,6 +22,7 @@ from mock_newrelic.domain.query import (
     split_query_string,
 )
 from mock_newrelic.domain.rendering import DECIMALS
+from mock_newrelic.domain.surfaces import Surface
 from mock_newrelic.schemas import Batch  # noqa: TC001 - the framework reads the annotation
 from svckit.errors import NotFound, SuiteError
 from svckit.problem import problem_response
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from mock_newrelic.api.facade import Facade
     from mock_newrelic.api.keys import Keys
     from mock_newrelic.domain.application import Application
+    from mock_newrelic.domain.injections import Ask
     from mock_newrelic.domain.query import Query
     from mock_newrelic.ports import Store
     from mock_newrelic.service.queries import Answer, QueryService
@@ -56,7 +59,9 @@ def metrics_router(
     )  # fmt: skip
     async def one_metric(request: Request) -> Response:
         # The edge answers this path before it gets here; both ask the same facade.
-        reply = facade.reply(request.scope["query_string"], request.scope["headers"])
+        reply = facade.reply(request.scope)
+        if reply.query is not None:
+            _note(request, reply.query)
         response = Response(reply.body, status_code=reply.status)
         response.raw_headers = reply.headers
         return response
@@ -74,7 +79,7 @@ def metrics_router(
     async def series(request: Request) -> Response:
         query = _read(request, parse_series_query)
         now = clock.now()
-        answer, points = queries.chart(query, now)
+        answer, points = queries.chart(query, now, caller_of(request.scope, Surface.SERIES))
         if answer.refusal is not None:
             return _refused(answer)
         return _answered(
@@ -104,11 +109,12 @@ def metrics_router(
         dependencies=guarded,
     )
     async def histogram(request: Request) -> Response:
-        answer = queries.answer(_read(request, parse_histogram_query), clock.now())
+        caller = caller_of(request.scope, Surface.HISTOGRAM)
+        answer = queries.answer(_read(request, parse_histogram_query), clock.now(), caller)
         if answer.refusal is not None:
             return _refused(answer)
         counts, buckets = answer.reading
-        last = queries.last_second(answer)
+        last = answer.last_second
         return _answered(
             {
                 **_asked(answer),
@@ -130,11 +136,15 @@ def metrics_router(
         )
 
     @router.post("/v1/metrics:batch", summary="Several queries, one instant", dependencies=guarded)
-    async def batch(body: Batch) -> dict[str, Any]:
+    async def batch(request: Request, body: Batch) -> dict[str, Any]:
         now = clock.now()
+        caller = caller_of(request.scope, Surface.FACADE)
+        facts = request.scope.get(JOURNAL_KEY)
+        if facts is not None:
+            facts["app"] = ",".join(sorted({pairs.get("app", "") for pairs in body.queries}))
         return {
             "timestamp": format_timestamp(now),
-            "results": [_one_of_batch(queries, pairs, now) for pairs in body.queries],
+            "results": [_one_of_batch(queries, pairs, now, caller) for pairs in body.queries],
         }
 
     @router.get("/v1/apps", summary="Known applications", dependencies=guarded)
@@ -158,10 +168,14 @@ def metrics_router(
 
 def _read(request: Request, parse: Any) -> Query:
     query: Query = parse(split_query_string(request.scope["query_string"]))
+    _note(request, query)
+    return query
+
+
+def _note(request: Request, query: Query) -> None:
     facts = request.scope.get(JOURNAL_KEY)
     if facts is not None:
         facts.update(app=query.app, query=request.scope["query_string"].decode("latin-1"))
-    return query
 
 
 def _asked(answer: Answer) -> dict[str, Any]:
@@ -172,9 +186,11 @@ def _asked(answer: Answer) -> dict[str, Any]:
     return {**asked, "window": query.window_text, "selector": selector_as_json(query.terms)}
 
 
-def _one_of_batch(queries: QueryService, pairs: dict[str, str], now: float) -> dict[str, Any]:
+def _one_of_batch(
+    queries: QueryService, pairs: dict[str, str], now: float, caller: Ask
+) -> dict[str, Any]:
     try:
-        answer = queries.answer(parse_metric_query(pairs.items()), now)
+        answer = queries.answer(parse_metric_query(pairs.items()), now, caller)
     except SuiteError as error:
         return _problem(error)
     if answer.refusal is not None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from mock_newrelic.domain.effects.registry import parse_effect
-from mock_newrelic.domain.effects.set_value import SetValue
-from mock_newrelic.domain.metrics import find_metric
-from svckit.durations import parse_duration
+from mock_newrelic.domain.metrics import DEFAULT_SET_METRIC
+from mock_newrelic.domain.model import NO_TERMS
+from mock_newrelic.service.drafts import draft
+from mock_newrelic.service.injections import injection_as_json
 
 if TYPE_CHECKING:
     from mock_newrelic.domain.injections import Injection
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from mock_newrelic.service.ingest import IngestService
     from mock_newrelic.service.injections import InjectionService
     from mock_newrelic.service.journal import Journal
+    from mock_newrelic.service.measure import Measure
     from svckit.clock import Clock
+
+MAX_PREVIEWED = 50
+PREVIEWED_STRIKES = 20
 
 
 class ControlService:
@@ -33,6 +37,7 @@ class ControlService:
         ingest: IngestService,
         journal: Journal,
         audit: Audit,
+        measure: Measure,
         clock: Clock,
     ) -> None:
         self.injections = injections
@@ -40,6 +45,7 @@ class ControlService:
         self.audit = audit
         self._store = store
         self._ingest = ingest
+        self._measure = measure
         self._clock = clock
 
     def inject(self, wanted: Wanted) -> Injection:
@@ -48,43 +54,62 @@ class ControlService:
         Raises:
             InvalidInput: the effect or the metric is wrong.
         """
-        effect = parse_effect(wanted.effect, wanted.metric)
-        metric = wanted.metric if wanted.metric != "*" else None
-        if isinstance(effect, SetValue):
-            metric = effect.metric
-        elif metric is not None:
-            find_metric(metric, status=422)
-        scope = {
-            "role": wanted.role,
-            "hash": wanted.hash,
-            "version": wanted.version,
-            "host": wanted.host,
-        }
-        return self.injections.create(
-            app=wanted.app,
-            scope=frozenset((name, value) for name, value in scope.items() if value is not None),
-            metric=metric,
-            effect=effect,
-            ttl=parse_duration(wanted.ttl),
-            delay=parse_duration(wanted.delay),
-            probability=wanted.probability,
-            priority=wanted.priority,
-            seed=wanted.seed,
-            reason=wanted.reason,
-        )
+        return self.injections.create(self.draft(wanted))
 
-    def samples_of(self, app: str) -> int:
+    def draft(self, wanted: Wanted) -> Injection:
+        """Return the injection that a wish describes, not yet in force.
+
+        Raises:
+            InvalidInput: a part of it is wrong.
+        """
+        return draft(wanted, self._clock.now())
+
+    def samples_of(self, app: str, session: str = "") -> int:
         """Return how many samples an application has sent since it was last forgotten."""
+        del session
         known = self._store.application(app)
         return known.samples if known else 0
 
-    def reset(self, app: str | None) -> dict[str, Any]:
+    def measured(self, app: str, metric: str, width: int, session: str = "") -> float | None:
+        """Return a metric over the last `width` seconds as it was measured, None without data."""
+        now = self._clock.now()
+        return self._measure.value(app, NO_TERMS, metric, now, width=width, session=session)
+
+    def preview(self, wanted: Wanted) -> dict[str, Any]:
+        """Return what an injection would do now: whom it covers, what they would be told.
+
+        Nothing is put in force, and nothing is counted.
+        """
+        draft = self.draft(wanted)
+        now = self._clock.now()
+        covered = [one.name for one in self._store.applications() if draft.covers(one.name)]
+        metric = draft.metric or DEFAULT_SET_METRIC
+        return {
+            "injection": injection_as_json(draft),
+            "apps": [
+                {
+                    "app": app,
+                    "metric": metric,
+                    "measured": self._measure.value(app, draft.scope, metric, now),
+                }
+                for app in covered[:MAX_PREVIEWED]
+            ],
+            "strikes": [draft.strikes(query) for query in range(PREVIEWED_STRIKES)],
+        }
+
+    def end_session(self, session: str) -> None:
+        """Forget everything of a session that has ended."""
+        self.injections.clear(session=session)
+        self.journal.clear(session)
+        self.audit.add("session_ended", self._clock.now(), session=session)
+
+    def reset(self, app: str | None, session: str = "") -> dict[str, Any]:
         """Forget samples and injections of one application, or everything but the audit."""
         apps = self._store.reset(app)
-        cleared = self.injections.clear(app=app)
+        cleared = self.injections.clear(app=app, session=session)
         self._ingest.forget_requests()
         if app is None:
-            self.journal.clear()
+            self.journal.clear(session)
         self.audit.add("reset", self._clock.now(), app=app)
         structlog.get_logger().info("store_reset", app=app)
         return {"apps": apps, "injections": cleared}

@@ -6,12 +6,18 @@ only an injection that sets the number answers regardless of data, because a tes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from mock_newrelic.domain.effects.base import AnswerEffect, ValueEffect
-from mock_newrelic.domain.injections import Ask, Injection, winner
-from mock_newrelic.domain.metrics import DEFAULT_SET_METRIC
+from mock_newrelic.domain.effects.base import Moment, ValueEffect
+from mock_newrelic.domain.injections import Ask, Injection, Strike, winner
+from mock_newrelic.domain.metrics import (
+    DEFAULT_SET_METRIC,
+    ERROR_METRICS,
+    METRICS,
+    error_percent,
+)
 from mock_newrelic.domain.model import NOTHING, Reading, Span
 from mock_newrelic.domain.query import Query
 from mock_newrelic.domain.series import whole_slots
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     from mock_newrelic.domain.application import Application
     from mock_newrelic.domain.model import Counts
     from mock_newrelic.ports import Store
+    from mock_newrelic.service.measure import Measure
     from mock_newrelic.service.reader import Reader
 
 
@@ -34,6 +41,7 @@ class Answer:
         value: the metric; None for questions about the samples themselves.
         refusal: why there is no answer.
         injections: what touched the answer.
+        last_second: second of the latest sample that it rests on, where details were asked for.
     """
 
     query: Query
@@ -43,6 +51,7 @@ class Answer:
     value: float | None = None
     refusal: SuiteError | None = None
     injections: tuple[Injection, ...] = ()
+    last_second: int | None = None
 
     @property
     def injected(self) -> list[str]:
@@ -62,81 +71,92 @@ class Point:
 class QueryService:
     """Answers one question at a time from one instant's view of the store."""
 
-    def __init__(self, *, store: Store, reader: Reader, stale_after: float | None = None) -> None:
+    def __init__(
+        self, *, store: Store, reader: Reader, measure: Measure, stale_after: float | None = None
+    ) -> None:
         self._store = store
         self._reader = reader
+        self._measure = measure
         self._stale_after = stale_after
 
-    def answer(self, query: Query, now: float) -> Answer:
+    def answer(self, query: Query, now: float, caller: Ask | None = None) -> Answer:
         """Return the number, or the counts and histogram when the query names no metric.
+
+        Args:
+            query: the question.
+            now: the instant.
+            caller: surface, session and client of the question; the facade's unless given.
 
         Raises:
             InvalidInput: `at` or `since` lies where nothing can be answered.
         """
-        span = query.span(now)
-        if query.metric is None:
-            # Counts and histogram must speak of the same samples.
-            span = whole_slots(span, now)
-        ask = Ask(
-            app=query.app, terms=query.terms, metric=query.metric.name if query.metric else None
-        )
-        answer = self._answer(query, span, now, self._reader.draw(ask, now))
-        self._reader.applied(answer.injections, ask, now)
-        return answer
+        return self._drawn(query, now, caller)[0]
 
-    def chart(self, query: Query, now: float) -> tuple[Answer, list[Point]]:
+    def chart(
+        self, query: Query, now: float, caller: Ask | None = None
+    ) -> tuple[Answer, list[Point]]:
         """Return the value step by step; steps without data have no point.
 
         An injection shows in the steps since it is in force.
         """
-        whole = self.answer(query, now)
+        whole, strikes = self._drawn(query, now, caller)
         if whole.refusal is not None:
             return whole, []
         points = []
         step = query.step
         for start in range(whole.span.first // step * step, whole.span.stop, step):
             span = Span(max(start, whole.span.first), min(start + step, whole.span.stop))
-            touching = [one for one in whole.injections if one.starts_at < span.stop]
+            touching = [one for one in strikes if one.injection.starts_at < span.stop]
             answer = self._answer(query, span, now, touching)
             if answer.value is not None:
                 samples = answer.reading.counts.samples
                 points.append(Point(start=start, value=answer.value, samples=samples))
         return whole, points
 
-    def last_second(self, answer: Answer) -> int | None:
-        """Return the second of the latest sample that the answer rests on."""
-        app = self._store.application(answer.query.app)
-        if app is None:
-            return None
-        second = app.last_second(answer.query.terms, answer.span.stop)
-        return None if second is None or second < answer.span.first else second
+    def _drawn(self, query: Query, now: float, caller: Ask | None) -> tuple[Answer, list[Strike]]:
+        span = query.span(now)
+        if query.metric is None:
+            # Counts and histogram must speak of the same samples.
+            span = whole_slots(span, now)
+        ask = replace(
+            caller or Ask(app=query.app),
+            app=query.app,
+            terms=query.terms,
+            metric=query.metric.name if query.metric else None,
+            window=query.window_text,
+        )
+        strikes = self._reader.draw(ask, now)
+        answer = self._answer(query, span, now, strikes)
+        self._reader.applied(answer.injections, ask, now)
+        return answer, strikes
 
-    def _answer(self, query: Query, span: Span, now: float, touching: list[Injection]) -> Answer:
+    def _answer(self, query: Query, span: Span, now: float, strikes: list[Strike]) -> Answer:
         end = query.end(now)
-        refusing = winner(touching, AnswerEffect, query.terms)
-        if refusing is not None:
-            injection, effect = refusing
-            refusal: SuiteError | None = _InjectedStatusError(effect.status)
-            return Answer(query=query, end=end, span=span, refusal=refusal, injections=(injection,))
         latency = query.metric is None or query.metric.latency
         reading, _, used = self._reader.read(
-            query.app, query.terms, span, now, latency=latency, drawn=touching
+            query.app, query.terms, span, now, latency=latency, drawn=strikes
         )
-        target = query.metric.name if query.metric else DEFAULT_SET_METRIC
-        setting = [one for one in touching if _sets(one, target)]
-        fixing = winner(setting, ValueEffect, query.terms)
+        last = None
+        if query.detail or query.metric is None or self._stale_after is not None:
+            last = self._reader.last_second(query.app, query.terms, span, now, strikes)
+        refusal = self._refusal(query, reading, span, last)
         value = None
+        if refusal is None and query.metric is not None:
+            value = query.metric.compute(reading, _seconds(query, span), query.apdex_seconds)
+            refusal = None if value is not None else _no_duration()
+        target = query.metric.name if query.metric else DEFAULT_SET_METRIC
+        fixing = winner([one for one in strikes if _speaks(one, target)], ValueEffect, query.terms)
         if fixing is not None:
-            injection, fixed = fixing
-            reading = reading._replace(counts=_with_errors(reading.counts, fixed))
-            used = (*used, injection)
-            value = fixed.value_of(target) if query.metric else None
-        refusal = None
-        if value is None:
-            refusal = self._refusal(query, reading, span)
-            if refusal is None and query.metric is not None:
-                value = query.metric.compute(reading, _seconds(query, span), query.apdex_seconds)
-                refusal = None if value is not None else _no_duration()
+            strike, effect = fixing
+            measured = value
+            if query.metric is None:
+                measured = METRICS[target].compute(reading, 1.0, 1.0) if refusal is None else None
+            fixed = effect.value_of(target, measured, self._moment(strike, query, now))
+            if fixed is not None:
+                used = (*used, strike.injection)
+                reading = reading._replace(counts=_with_errors(reading.counts, target, fixed))
+                if query.metric is not None:
+                    value, refusal = fixed, None
         return Answer(
             query=query,
             end=end,
@@ -145,9 +165,25 @@ class QueryService:
             value=value,
             refusal=refusal,
             injections=used,
+            last_second=last,
         )
 
-    def _refusal(self, query: Query, reading: Reading, span: Span) -> SuiteError | None:
+    def _moment(self, strike: Strike, query: Query, now: float) -> Moment:
+        injection = strike.injection
+        return Moment(
+            since=max(0.0, now - injection.starts_at),
+            query=strike.query + 1,
+            rng=injection.random(strike.query),
+            app=query.app,
+            weight=partial(self._measure.canary_percent, query.app, now, session=injection.session),
+            lookup=lambda app, terms, metric: self._measure.value(
+                app, terms, metric, now, width=query.width, session=injection.session
+            ),
+        )
+
+    def _refusal(
+        self, query: Query, reading: Reading, span: Span, last: int | None
+    ) -> SuiteError | None:
         app = self._store.application(query.app)
         if app is None:
             return NotFound(
@@ -164,10 +200,9 @@ class QueryService:
                 code="no_data",
                 hint="check the window and the selector; no data is not an error rate of zero",
             )
-        if self._stale_after is not None:
-            last = app.last_second(query.terms, span.stop)
-            if last is None or span.stop - 1 - last > self._stale_after:
-                return Unavailable("the last sample is too old", code="stale_data", status=503)
+        too_old = last is None or span.stop - 1 - last > (self._stale_after or 0)
+        if self._stale_after is not None and too_old:
+            return Unavailable("the last sample is too old", code="stale_data", status=503)
         if samples < query.min_samples:
             return InvalidInput(
                 f"the window holds {samples} samples, fewer than the {query.min_samples} asked for",
@@ -195,29 +230,16 @@ def _unanswerable(app: Application, query: Query, span: Span) -> SuiteError | No
     return None
 
 
-class _InjectedStatusError(SuiteError):
-    title = "Injected"
-
-    def __init__(self, status: int) -> None:
-        super().__init__(
-            "an injection answers this query with an error",
-            code="injected_status",
-            status=status,
-            hint="GET /control/injections lists it",
-        )
+def _speaks(strike: Strike, metric: str) -> bool:
+    effect = strike.injection.effect
+    return isinstance(effect, ValueEffect) and effect.concerns(metric)
 
 
-def _sets(injection: Injection, metric: str) -> bool:
-    effect = injection.effect
-    return isinstance(effect, ValueEffect) and effect.value_of(metric) is not None
-
-
-def _with_errors(counts: Counts, effect: ValueEffect) -> Counts:
-    """Return counts that agree with a fixed error rate; other fixed metrics leave them alone."""
-    percent = effect.value_of(DEFAULT_SET_METRIC)
-    if percent is None:
+def _with_errors(counts: Counts, metric: str, value: float) -> Counts:
+    """Return counts that agree with an injected error rate; other metrics leave them alone."""
+    if metric not in ERROR_METRICS:
         return counts
-    return counts._replace(errors=round(counts.samples * percent / 100))
+    return counts._replace(errors=round(counts.samples * error_percent(metric, value) / 100))
 
 
 def _seconds(query: Query, span: Span) -> float:

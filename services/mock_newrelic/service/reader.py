@@ -13,13 +13,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from mock_newrelic.domain.effects.base import DataEffect
-from mock_newrelic.domain.injections import Ask, Injection, winner
-from mock_newrelic.domain.model import NOTHING, Reading
+from mock_newrelic.domain.injections import Ask, Injection, Strike, winner
+from mock_newrelic.domain.model import NO_TERMS, NOTHING, Reading
 from mock_newrelic.domain.series import add_readings
 from mock_newrelic.domain.window import sliding_span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mock_newrelic.domain.model import Span, Terms
     from mock_newrelic.ports import Store
@@ -49,8 +49,8 @@ class Reader:
         self._store = store
         self._injections = injections
 
-    def draw(self, ask: Ask, now: float) -> list[Injection]:
-        """Return the injections that touch a question; each draws once."""
+    def draw(self, ask: Ask, now: float) -> list[Strike]:
+        """Return what strikes a question; each injection draws once."""
         return self._injections.touching(ask, now)
 
     def applied(self, injections: Iterable[Injection], ask: Ask, now: float) -> None:
@@ -67,7 +67,7 @@ class Reader:
         latency: bool,
         source: str = AUTO,  # noqa: ARG002 - there is one source so far
         session: str = "",
-        drawn: Sequence[Injection] | None = None,
+        drawn: Sequence[Strike] | None = None,
     ) -> Shown:
         """Return what a window shows.
 
@@ -84,24 +84,103 @@ class Reader:
         known = self._store.application(app)
         if known is None:
             return Shown(NOTHING)
-        alone = drawn is None
         ask = Ask(app=app, terms=terms, session=session)
         touching = self.draw(ask, now) if drawn is None else drawn
-        shaping = [one for one in touching if isinstance(one.effect, DataEffect)]
+        shaping = [one for one in touching if isinstance(one.injection.effect, DataEffect)]
         if not shaping:
             width = span.stop - span.first - 1
             if width > 0 and span == sliding_span(width, now):
                 return Shown(known.sliding(terms, width, now, latency=latency))
             return Shown(known.between(terms, span, now, latency=latency))
-        total, used = NOTHING, set()
-        for labels, reading in known.each(terms, span, now, latency=latency):
-            shown = reading
-            hit = winner(shaping, DataEffect, labels)
-            if hit is not None and reading.counts.samples:
-                used.add(hit[0])
-                shown = hit[1].observe(reading)
-            total = add_readings(total, shown)
-        touched = tuple(sorted(used, key=lambda one: one.number))
-        if alone:
+        total, used = NOTHING, {}
+        for _, reading, injection in self.each(
+            app, terms, span, now, latency=latency, drawn=touching, session=session
+        ):
+            total = add_readings(total, reading)
+            if injection is not None:
+                used[injection.number] = injection
+        touched = tuple(used[number] for number in sorted(used))
+        if drawn is None:
             self.applied(touched, ask, now)
         return Shown(total, injections=touched)
+
+    def each(
+        self,
+        app: str,
+        terms: Terms,
+        span: Span,
+        now: float,
+        *,
+        latency: bool,
+        drawn: Sequence[Strike],
+        session: str = "",
+    ) -> Iterator[tuple[Terms, Reading, Injection | None]]:
+        """Yield every matching series: its labels, what it shows, and the injection that did it.
+
+        A series that an injection hides is yielded with nothing in it, so that the hit is told.
+        """
+        del session
+        known = self._store.application(app)
+        if known is None:
+            return
+        shaping = [one for one in drawn if isinstance(one.injection.effect, DataEffect)]
+        if not shaping:
+            for labels, reading in known.each(terms, span, now, latency=latency):
+                yield labels, reading, None
+            return
+        parts: dict[Span, dict[Terms, Reading]] = {}
+
+        def read(part: Span, labels: Terms) -> Reading:
+            if part not in parts:
+                parts[part] = dict(known.each(NO_TERMS, part, now, latency=latency))
+            return parts[part].get(labels, NOTHING)
+
+        for labels, reading in known.each(NO_TERMS, span, now, latency=latency):
+            seen, spans, hit = _seen(shaping, labels, span, now)
+            if not (terms <= labels or terms <= seen):
+                continue
+            if hit is None:
+                yield labels, reading, None
+                continue
+            injection, effect = hit
+            shown = NOTHING
+            if terms <= seen:
+                for part in spans:
+                    shown = add_readings(shown, read(part, labels))
+                shown = effect.observe(shown)
+            if reading.counts.samples or shown.counts.samples:
+                yield seen, shown, injection
+
+    def last_second(
+        self, app: str, terms: Terms, span: Span, now: float, drawn: Sequence[Strike]
+    ) -> int | None:
+        """Return the second of the latest sample that a window shows, None when it shows none."""
+        known = self._store.application(app)
+        if known is None:
+            return None
+        shaping = [one for one in drawn if isinstance(one.injection.effect, DataEffect)]
+        if not shaping:
+            return _within(span, known.last_second(terms, span.stop))
+        seconds = []
+        for labels, _ in known.each(NO_TERMS, span, now, latency=False):
+            seen, spans, _ = _seen(shaping, labels, span, now)
+            if terms <= seen:
+                seconds += [_within(part, known.last_second(labels, part.stop)) for part in spans]
+        return max((second for second in seconds if second is not None), default=None)
+
+
+def _within(span: Span, second: int | None) -> int | None:
+    return None if second is None or second < span.first else second
+
+
+def _seen(
+    shaping: Sequence[Strike], labels: Terms, span: Span, now: float
+) -> tuple[Terms, tuple[Span, ...], tuple[Injection, DataEffect] | None]:
+    """Return the labels and seconds that a series is seen with, and what makes it so."""
+    hit = winner(shaping, DataEffect, labels)
+    if hit is None:
+        return labels, (span,), None
+    strike, effect = hit
+    injection = strike.injection
+    spans = effect.spans(span, now, injection.starts_at)
+    return effect.relabel(labels), spans, (injection, effect)

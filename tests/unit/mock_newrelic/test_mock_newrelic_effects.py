@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
-from mock_newrelic.domain.effects.base import DataEffect, ValueEffect
+from mock_newrelic.domain.effects.base import DataEffect, Moment, ValueEffect
 from mock_newrelic.domain.effects.registry import EFFECTS, effect_as_json, parse_effect
-from mock_newrelic.domain.injections import Injection, winner
+from mock_newrelic.domain.injections import Injection, Strike, winner
 from mock_newrelic.domain.model import NOTHING, Counts, Reading, Terms
 from svckit.errors import InvalidInput
 
+MOMENT = Moment(
+    since=0.0,
+    query=1,
+    rng=Random(1),
+    app="a",
+    weight=lambda: None,
+    lookup=lambda *_: None,
+)
 CANARY: Terms = frozenset({("role", "canary")})
 
 
@@ -21,15 +31,42 @@ def _injection(number: int, effect: dict[str, object], **more: object) -> Inject
     return Injection(number=number, effect=parse_effect(effect, None), **{**defaults, **more})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "wire",
-    [
-        pytest.param({"set": 5.2, "unit": "percent"}, id="set"),
-        pytest.param({"error_ratio": 0.05}, id="error_ratio"),
-        pytest.param({"no_data": True}, id="no_data"),
-        pytest.param({"status": 503}, id="status"),
-    ],
-)
+WIRES: list[dict[str, object]] = [
+    {"set": 5.2, "unit": "percent"},
+    {"add": -3, "unit": "percent"},
+    {"scale": 1.5, "unit": "percent"},
+    {"clamp": {"min": 1, "max": 2}, "unit": "percent"},
+    {"noise": 0.5, "unit": "percent"},
+    {"flap": {"a": 0.5, "b": 8, "period": "1m"}, "unit": "percent"},
+    {"ramp": {"from": 0.5, "to": 8, "over": "5m", "curve": "smooth"}, "unit": "percent"},
+    {"step": {"to": 8, "at": "2m"}, "unit": "percent"},
+    {"sawtooth": {"to": 8, "period": "1m"}, "unit": "percent"},
+    {"spike": {"to": 50, "every": "1m", "for": "5s"}, "unit": "percent"},
+    {"replay": {"values": [0.5, None, 5.1], "every": "10s"}, "unit": "percent"},
+    {"copy": {"role": "stable"}, "unit": "percent"},
+    {"error_ratio": 0.05},
+    {"latency": {"add": "300ms", "jitter": "50ms"}},
+    {"throughput_scale": 0.1},
+    {"drop": 0.3},
+    {"duplicate": 0.1},
+    {"sampling": 100},
+    {"no_data": True},
+    {"stale": True},
+    {"delay_ingest": "45s"},
+    {"gap": {"every": "1m", "for": "20s"}},
+    {"label_loss": True},
+    {"cardinality_bomb": 5000},
+    {"payload": {"clock_skew": "-90s"}},
+    {"status": {"code": 429, "retry_after": "date"}},
+    {"rate_limit": {"rps": 5}},
+    {"auth_flap": {"period": "30s"}},
+    {"quota": {"requests": 100, "per": "1h"}},
+    {"hang": "60s"},
+    {"transport": "reset"},
+]
+
+
+@pytest.mark.parametrize("wire", WIRES, ids=lambda wire: next(iter(wire)))
 def test_effects_are_written_as_they_are_read(wire: dict[str, object]) -> None:
     """The wire form survives reading and writing."""
     assert effect_as_json(parse_effect(wire, None)) == wire
@@ -37,7 +74,7 @@ def test_effects_are_written_as_they_are_read(wire: dict[str, object]) -> None:
 
 def test_every_effect_is_tested_above() -> None:
     """A new effect needs its line in the table above."""
-    assert set(EFFECTS) == {"set", "error_ratio", "no_data", "status"}
+    assert set(EFFECTS) == {next(iter(wire)) for wire in WIRES}
 
 
 def test_unknown_effects_are_told_the_known_ones() -> None:
@@ -66,7 +103,9 @@ def test_set_speaks_for_its_metric(
     """The error rate is one quantity in three units; everything else is itself."""
     effect = parse_effect({"set": value}, metric)
     assert isinstance(effect, ValueEffect)
-    assert effect.value_of(asked) == (None if expected is None else pytest.approx(expected))
+    assert effect.concerns(asked) == (expected is not None)
+    if expected is not None:
+        assert effect.value_of(asked, None, MOMENT) == pytest.approx(expected)
 
 
 def test_error_ratio_keeps_durations_and_count() -> None:
@@ -92,19 +131,22 @@ def test_an_injection_is_active_from_start_to_end() -> None:
 
 def test_the_winner_is_the_highest_priority_then_the_newest() -> None:
     """Other layers and foreign scopes do not take part."""
-    injections = [
-        _injection(1, {"set": 1}, priority=2),
-        _injection(2, {"set": 2}, priority=2),
-        _injection(3, {"set": 3}, priority=1),
-        _injection(4, {"no_data": True}, priority=9),
-        _injection(5, {"set": 5}, priority=9, scope=CANARY),
+    strikes = [
+        Strike(one, 0)
+        for one in (
+            _injection(1, {"set": 1}, priority=2),
+            _injection(2, {"set": 2}, priority=2),
+            _injection(3, {"set": 3}, priority=1),
+            _injection(4, {"no_data": True}, priority=9),
+            _injection(5, {"set": 5}, priority=9, scope=CANARY),
+        )
     ]
-    hit = winner(injections, ValueEffect, frozenset())
+    hit = winner(strikes, ValueEffect, frozenset())
     assert hit is not None
-    assert hit[0].number == 2
-    hit = winner(injections, ValueEffect, CANARY | {("hash", "x")})
+    assert hit[0].injection.number == 2
+    hit = winner(strikes, ValueEffect, CANARY | {("hash", "x")})
     assert hit is not None
-    assert hit[0].number == 5
+    assert hit[0].injection.number == 5
     assert winner([], ValueEffect, frozenset()) is None
 
 

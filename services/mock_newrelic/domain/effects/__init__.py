@@ -1,1 +1,1 @@
-"""What an injection can do, one module an effect; `registry` knows them by their wire name."""
+"""What an injection can do, one module a family; `registry` knows them by their wire name."""

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from mock_newrelic.domain.effects.base import DataEffect, number
+from mock_newrelic.domain.effects.arguments import number
+from mock_newrelic.domain.effects.base import DataEffect
+from mock_newrelic.domain.effects.rows import is_error, share, status_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mock_newrelic.domain.model import Counts, Reading
+
+_FAILED = "500"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +28,26 @@ class ErrorRatio(DataEffect):
     name: ClassVar[str] = "error_ratio"
     ratio: float
 
-    def argument(self) -> float:
-        """Return the share."""
-        return self.ratio
-
     def observe(self, reading: Reading) -> Reading:
         """Return the reading with more errors; the durations stay."""
         return reading._replace(counts=self._flip(reading.counts))
+
+    def rows(self, rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Return the rows with as many more errors, evenly spread."""
+        good = [at for at, row in enumerate(rows) if not is_error(row)]
+        served = [at for at, row in enumerate(rows) if status_of(row) < 500]
+        failing = set(share(good, self.ratio))
+        answered = set(share(served, self.ratio))
+        return [
+            {
+                **row,
+                **({"error": True} if at in failing else {}),
+                **({"httpResponseCode": _FAILED} if at in answered else {}),
+            }
+            if at in failing or at in answered
+            else row
+            for at, row in enumerate(rows)
+        ]
 
     def _flip(self, counts: Counts) -> Counts:
         return counts._replace(
@@ -40,4 +59,4 @@ class ErrorRatio(DataEffect):
 
 def parse(argument: object, _metric: str | None) -> ErrorRatio:
     """Read the share, a number from 0 to 1."""
-    return ErrorRatio(ratio=number(argument, name=ErrorRatio.name, highest=1))
+    return ErrorRatio(given=argument, ratio=number(argument, name=ErrorRatio.name, highest=1))

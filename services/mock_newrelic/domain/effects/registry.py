@@ -1,21 +1,72 @@
-"""All effects by their wire name: a new effect is one new module and one line here."""
+"""All effects by their wire name: a new effect is one new function and one line here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from mock_newrelic.domain.effects import error_ratio, no_data, set_value, status
+from mock_newrelic.domain.effects import (
+    error_ratio,
+    http,
+    labelling,
+    latency,
+    payload,
+    transport,
+    values,
+    visibility,
+    volume,
+    waves,
+)
 from mock_newrelic.domain.effects.base import Effect
 from svckit.errors import InvalidInput
 
 Parse: TypeAlias = Callable[[object, str | None], Effect]
 
+GROUPS: dict[str, dict[str, Parse]] = {
+    "value": {
+        "set": values.parse_set,
+        "add": values.parse_add,
+        "scale": values.parse_scale,
+        "clamp": values.parse_clamp,
+        "noise": values.parse_noise,
+        "flap": waves.parse_flap,
+        "ramp": waves.parse_ramp,
+        "step": waves.parse_step,
+        "sawtooth": waves.parse_sawtooth,
+        "spike": waves.parse_spike,
+        "replay": waves.parse_replay,
+        "copy": values.parse_copy,
+    },
+    "data": {
+        "error_ratio": error_ratio.parse,
+        "latency": latency.parse,
+        "throughput_scale": volume.parse_throughput_scale,
+        "drop": volume.parse_drop,
+        "duplicate": volume.parse_duplicate,
+        "sampling": volume.parse_sampling,
+        "no_data": visibility.parse_no_data,
+        "stale": visibility.parse_stale,
+        "delay_ingest": visibility.parse_delay_ingest,
+        "gap": visibility.parse_gap,
+        "label_loss": labelling.parse_label_loss,
+        "cardinality_bomb": labelling.parse_cardinality_bomb,
+    },
+    "payload": {"payload": payload.parse},
+    "http": {
+        "status": http.parse_status,
+        "rate_limit": http.parse_rate_limit,
+        "auth_flap": http.parse_auth_flap,
+        "quota": http.parse_quota,
+    },
+    "transport": {
+        "hang": transport.parse_hang,
+        "transport": transport.parse_transport,
+    },
+}
+"""The effects by the layer at which they act."""
+
 EFFECTS: dict[str, Parse] = {
-    "set": set_value.parse,
-    "error_ratio": error_ratio.parse,
-    "no_data": no_data.parse,
-    "status": status.parse,
+    name: parse for effects in GROUPS.values() for name, parse in effects.items()
 }
 
 

@@ -1,0 +1,51 @@
+"""Refusals in the form of each surface: New Relic's own where the surface is New Relic's."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from mock_newrelic.domain.surfaces import Surface
+from svckit.problem import MEDIA_TYPE, problem_body
+
+if TYPE_CHECKING:
+    from svckit.errors import SuiteError
+
+JSON = "application/json"
+_GRAPHQL_CODES = {401: "BAD_API_KEY", 403: "FORBIDDEN", 429: "TOO_MANY_REQUESTS"}
+_COLLECTOR_TYPES = {
+    401: "NewRelic::Agent::LicenseException",
+    409: "NewRelic::Agent::ForceRestartException",
+    410: "NewRelic::Agent::ForceDisconnectException",
+}
+
+
+def refusal(surface: Surface, error: SuiteError, *, instance: str = "") -> tuple[str, bytes]:
+    """Return content type and body that say an error as the surface would."""
+    document: Any
+    match surface:
+        case Surface.NERDGRAPH:
+            code = _GRAPHQL_CODES.get(error.status, "SERVER_ERROR")
+            extensions = {"error_code": code, "errorClass": code}
+            document = {"errors": [{"message": error.detail, "extensions": extensions}]}
+        case Surface.INSIGHTS:
+            document = {"error": error.detail}
+        case Surface.REST2:
+            document = {"error": {"title": error.detail}}
+        case Surface.AGENT:
+            kind = _COLLECTOR_TYPES.get(error.status, "RuntimeError")
+            document = {"exception": {"message": error.detail, "error_type": kind}}
+        case Surface.METRIC_API | Surface.TRACE_API | Surface.LOG_API | Surface.OTLP:
+            document = {"error": {"code": error.status, "message": error.detail}}
+        case _:
+            return MEDIA_TYPE, problem_body(error, instance=instance)
+    return JSON, json.dumps(document).encode()
+
+
+def reason(status: int) -> str:
+    """Return the phrase that belongs to a status."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
