@@ -48,6 +48,7 @@ def serve(
     # Imported here so that --help stays quick.
     import structlog  # noqa: PLC0415
 
+    from mock_newrelic.adapters.wire_faults import WireProtocol  # noqa: PLC0415
     from mock_newrelic.app import create_app  # noqa: PLC0415
     from mock_newrelic.settings import Settings  # noqa: PLC0415
     from svckit.clock import clock_from_environment  # noqa: PLC0415
@@ -78,6 +79,7 @@ def serve(
         service="mock-newrelic",
         host=settings.host,
         port=settings.port,
+        protocol=WireProtocol,
     )
 
 

@@ -66,6 +66,7 @@ def serve(
     host: str,
     port: int,
     ready_extra: Mapping[str, str] | None = None,
+    protocol: type[asyncio.Protocol] | None = None,
 ) -> None:
     """Serve until a signal comes; returns after a clean shutdown.
 
@@ -75,6 +76,7 @@ def serve(
         host: address to listen on.
         port: port to listen on, 0 for any.
         ready_extra: more members of the ready line.
+        protocol: speaks HTTP on each connection; uvicorn's own unless given.
 
     Raises:
         InvalidInput: the address cannot be had.
@@ -82,6 +84,7 @@ def serve(
     listener = bind_socket(host, port)
     config = uvicorn.Config(
         app,
+        http=protocol or "auto",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -98,13 +101,21 @@ def serve(
 
 
 @asynccontextmanager
-async def serve_in_background(app: ASGIApp, *, host: str = "127.0.0.1") -> AsyncIterator[str]:
+async def serve_in_background(
+    app: ASGIApp, *, host: str = "127.0.0.1", protocol: type[asyncio.Protocol] | None = None
+) -> AsyncIterator[str]:
     """Serve on a free port beside the caller's own work; yields the base URL.
 
     Signals stay with the caller.
     """
     listener = bind_socket(host, 0)
-    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
+    config = uvicorn.Config(
+        app,
+        http=protocol or "auto",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
     server = _BackgroundServer(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:

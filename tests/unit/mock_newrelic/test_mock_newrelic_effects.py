@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
 
 from mock_newrelic.domain.effects.base import DataEffect, Moment, ValueEffect
@@ -11,11 +9,12 @@ from mock_newrelic.domain.effects.registry import EFFECTS, effect_as_json, parse
 from mock_newrelic.domain.injections import Injection, Strike, winner
 from mock_newrelic.domain.model import NOTHING, Counts, Reading, Terms
 from svckit.errors import InvalidInput
+from svckit.randomness import stream
 
 MOMENT = Moment(
     since=0.0,
     query=1,
-    rng=Random(1),
+    rng=stream(1, "test"),
     app="a",
     weight=lambda: None,
     lookup=lambda *_: None,
