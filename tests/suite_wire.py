@@ -20,7 +20,6 @@ from svckit.clock import ManualClock
 from votegen.adapters.http_asyncio import HttpConnection, HttpConnector
 from votegen.app import create_app
 from votegen.domain.targets import Endpoint
-from votegen.ports import Timebase
 from votegen.settings import VotegenSettings
 from votegen_fakes import let_pass
 
@@ -82,9 +81,9 @@ class Wire:
         self.opened = 0
         self._configs: dict[str, uvicorn.Config] = {}
 
-    def __call__(self, endpoint: Endpoint, timebase: Timebase) -> HttpConnector:
+    def __call__(self, endpoint: Endpoint) -> HttpConnector:
         """Return votegen's connector to one endpoint."""
-        return HttpConnector(endpoint, timebase, connect=self.connect)
+        return HttpConnector(endpoint, connect=self.connect)
 
     async def connect(
         self, protocol: Callable[[], HttpConnection], endpoint: Endpoint

@@ -70,7 +70,7 @@ class FakeTargets:
         self.closed: list[str] = []
         self.tasks: set[asyncio.Task[Any]] = set()
 
-    def __call__(self, endpoint: Endpoint, _timebase: Timebase) -> FakeConnector:
+    def __call__(self, endpoint: Endpoint) -> FakeConnector:
         """Return what opens connections to one host."""
         return FakeConnector(self, endpoint.host)
 
@@ -114,6 +114,7 @@ class FakeConnection:
 
     def __init__(self, targets: FakeTargets, host: str, owner: Owner) -> None:
         self.intended = self.sent_at = 0.0
+        self.idle_since: float | None = None
         self.repeated = False
         self.targets = targets
         self.host = host

@@ -32,11 +32,13 @@ class Connection(Protocol):
     Attributes:
         intended: when the request under way should have been sent (monotonic).
         sent_at: when it was (monotonic).
+        idle_since: when the last answer was complete (monotonic); None on a new connection.
         repeated: whether it is on its second connection already.
     """
 
     intended: float
     sent_at: float
+    idle_since: float | None
     repeated: bool
 
     def write(self, payload: bytes) -> None:
@@ -88,4 +90,4 @@ class Connector(Protocol):
         ...
 
 
-ConnectorFactory = Callable[["Endpoint", Timebase], Connector]
+ConnectorFactory = Callable[["Endpoint"], Connector]

@@ -220,7 +220,7 @@ async def test_during_a_run(generator: _Generator, method: str, path: str, body:
     ("change", "message"),
     [
         pytest.param({"targets": []}, "targets", id="no-target"),
-        pytest.param({"targets": [{"url": "ftp://h"}]}, "https://h", id="ftp"),
+        pytest.param({"targets": [{"url": "ftp://h"}]}, "ftp://h", id="ftp"),
         pytest.param({"targets": [{"url": "http://h", "wieght": 3}]}, "wieght", id="unknown-key"),
         pytest.param({"targets": [{"url": "http://h"}] * 2}, "'default'", id="same-name"),
         pytest.param({"rate": "fast"}, "rate", id="rate-text"),

@@ -3,8 +3,7 @@
 No task, future, timer or client library per request: a request is one write on an idle connection,
 an answer is one read and one parser callback. Two things keep that path short:
 
-    reading    into one buffer that all connections share: what is read is parsed at once, and
-               asyncio's own protocol would allocate 256 KiB for every read
+    reading    in small pieces: asyncio's own protocol would allocate 256 KiB for every read
     version    the header with the pod-template hash is looked up in the bytes as they came, by the
                spelling that this endpoint used last
 
@@ -30,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from votegen.domain.targets import Endpoint
-    from votegen.ports import Owner, Timebase
+    from votegen.ports import Owner
 
-READ_BYTES = 64 * 1024
+READ_BYTES = 16 * 1024
 # Enough of a page to find its host name.
 KEPT_BYTES = 64 * 1024
 STALE_SECONDS = 1.0
@@ -68,20 +67,16 @@ class HttpConnector:
 
     Args:
         endpoint: where to connect.
-        timebase: real time.
         connect: opens one connection, or raises OSError.
     """
 
     def __init__(
         self,
         endpoint: Endpoint,
-        timebase: Timebase,
         *,
         connect: Callable[[Callable[[], HttpConnection], Endpoint], Awaitable[HttpConnection]]
         | None = None,
     ) -> None:
-        self.monotonic = timebase.monotonic
-        self.buffer = bytearray(READ_BYTES)
         self._endpoint = endpoint
         self._connect = connect or connect_with(None)
         self._opening: set[asyncio.Task[None]] = set()
@@ -136,23 +131,23 @@ class HttpConnector:
         return self.pod_hash(answer)
 
 
-class HttpConnection(asyncio.BufferedProtocol):
+class HttpConnection(asyncio.Protocol):
     """One connection, at most one request at a time."""
 
     def __init__(self, connector: HttpConnector, owner: Owner) -> None:
         self.intended = 0.0
         self.sent_at = 0.0
+        self.idle_since: float | None = None
         self.repeated = False
         self._connector = connector
         self._owner: Owner | None = owner
-        self._buffer = connector.buffer
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._payload: bytes | None = None
         self._received = b""
         self._complete = False
         self._keep = False
-        self._idle_since: float | None = None
+        self._status = 0
 
     def write(self, payload: bytes) -> None:
         """Send a request; the connection is idle."""
@@ -176,6 +171,9 @@ class HttpConnection(asyncio.BufferedProtocol):
         """Take the transport."""
         # uvloop's transports have the methods of asyncio.Transport, but not the type.
         self._transport = cast("asyncio.Transport", transport)
+        # asyncio allocates this much for every read, and takes 256 KiB of its own accord.
+        if hasattr(transport, "max_size"):
+            transport.max_size = READ_BYTES
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Settle the request that was under way."""
@@ -192,13 +190,8 @@ class HttpConnection(asyncio.BufferedProtocol):
             self.drop()
         return False
 
-    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio's signature
-        """Return where to read into."""
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
+    def data_received(self, data: bytes) -> None:
         """Parse what was read."""
-        data = bytes(memoryview(self._buffer)[:nbytes])
         if self._payload is None:
             # Nobody asked for anything: do not trust what comes next.
             if self._owner is not None:
@@ -223,7 +216,8 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def on_message_complete(self) -> None:
         """Note the end of the answer; an interim answer (1xx) is none."""
-        if self._parser.get_status_code() >= 200:
+        self._status = self._parser.get_status_code()
+        if self._status >= 200:
             self._complete = True
             # The parser forgets it as soon as it expects the next answer.
             self._keep = self._parser.should_keep_alive()
@@ -238,11 +232,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         if not keep or self._transport is None:
             self.drop()
             keep = False
-        # An answer to HEAD-less traffic never leaves bytes behind; interim ones only precede it.
-        self._idle_since = self._connector.monotonic()
-        owner.answered(
-            self, self._parser.get_status_code(), self._connector.pod_hash(answer), keep=keep
-        )
+        owner.answered(self, self._status, self._connector.pod_hash(answer), keep=keep)
 
     def _fail(self, kind: ErrorKind) -> None:
         owner = self._owner
@@ -258,9 +248,10 @@ class HttpConnection(asyncio.BufferedProtocol):
         head, end, _ = self._received.partition(_HEAD_END)
         if end and not _LENGTH.search(head):
             # HTTP/1.0 style: the end of the connection is the end of the body.
+            self._status = self._parser.get_status_code()
             self._answered(self._received, keep=False)
             return
-        idle = 0.0 if self._idle_since is None else self.sent_at - self._idle_since
+        idle = 0.0 if self.idle_since is None else self.sent_at - self.idle_since
         if not self._received and not self.repeated and idle >= STALE_SECONDS:
             self.drop()
             owner.stale(self, payload)

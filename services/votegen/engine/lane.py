@@ -52,9 +52,9 @@ class Lane:
         self._timeout = timeout_seconds
         self._tally = tally
         self._target = target
-        self.on_end: Callable[[], None] | None = None
-        """Called after each request that ended, unless it found no connection: whoever replaced
-        that one at once would spin on a dead target."""
+        self.on_end: Callable[[float], None] | None = None
+        """Called with the time after each request that ended, unless it found no connection:
+        whoever replaced that one at once would spin on a dead target."""
         self._connector = connector
         self._connections: set[Connection] = set()
         # The most recently used connection first, so that surplus ones go idle.
@@ -176,6 +176,7 @@ class Lane:
         """Count an answer and use its connection again."""
         now = self._monotonic()
         intended, sent_at = connection.intended, connection.sent_at
+        connection.idle_since = now
         self._latencies.append(now - intended)
         self._services.append(now - sent_at)
         self._lags.append(sent_at - intended)
@@ -190,7 +191,7 @@ class Lane:
             self._connections.discard(connection)
             self._grow()
         if self.on_end is not None:
-            self.on_end()
+            self.on_end(now)
 
     def failed(self, connection: Connection, kind: ErrorKind) -> None:
         """Count a request that lost its connection."""
@@ -239,13 +240,14 @@ class Lane:
         self._lags.append(connection.sent_at - connection.intended)
         self._target.record(outcome)
         if self.on_end is not None:
-            self.on_end()
+            self.on_end(now)
 
     def _end_unsent(self, kind: ErrorKind) -> None:
         intended, _, _ = self._waiting.popleft()
-        self._latencies.append(self._monotonic() - intended)
+        now = self._monotonic()
+        self._latencies.append(now - intended)
         self._target.record(Outcome(failure=kind, pod_hash=UNKNOWN))
         if kind is ErrorKind.CONNECT:
             self.reachable = False
         elif self.on_end is not None:
-            self.on_end()
+            self.on_end(now)

@@ -85,6 +85,8 @@ class Engine:
         self._past_reconnects = 0
         self._started: float | None = None
         self._ended: float | None = None
+        # Nothing is sent before the start and after the end.
+        self._sending_until = -math.inf
         self._drain_until = math.inf
         self._stopping = False
         self._set_targets(plan)
@@ -115,6 +117,7 @@ class Engine:
         self._started = self._time.monotonic() if start_at is None else start_at
         try:
             await self._send_plan(self._started)
+            self._sending_until = -math.inf
             self._ended = self._time.monotonic()
             await self._drain()
         finally:
@@ -126,6 +129,7 @@ class Engine:
     def stop(self, *, drain_seconds: float) -> None:
         """Send nothing more; what is under way may finish within real `drain_seconds`."""
         self._drain_until = self._time.monotonic() + drain_seconds
+        self._sending_until = -math.inf
         self._stopping = True
 
     def change(self, plan: Plan) -> None:
@@ -197,15 +201,20 @@ class Engine:
     async def _send_plan(self, started: float) -> None:
         sweep_at = started + TICK_SECONDS
         end = self._real(self._duration)
+        now = self._time.monotonic()
         while not self._stopping:
-            self._send_due()
+            if now >= started:
+                self._sending_until = end
+                self._send_due()
             now = self._time.monotonic()
             if now >= sweep_at:
                 self._sweep()
                 sweep_at = now + TICK_SECONDS
             if now >= end:
                 break
-            await self._time.sleep(max(0.0, min(sweep_at, end, self._wake(now)) - now))
+            wake = self._wake(now) if now >= started else started
+            await self._time.sleep(max(0.0, min(sweep_at, end, wake) - now))
+            now = self._time.monotonic()
 
     def _wake(self, now: float) -> float:
         """Return when something is due again."""
@@ -221,8 +230,6 @@ class Engine:
             self._fill()
             return
         now = self._time.monotonic()
-        if now < self._real(0.0):
-            return
         # An instant that was slept for has been rounded on its way to real time and back.
         until = self._elapsed(now) + 2 * math.ulp(now) * self._time.clock_rate
         due = self._schedule.take(until, before=self._duration)
@@ -232,9 +239,9 @@ class Engine:
 
     def _fill(self) -> None:
         """Closed loop: keep as many requests under way as there are connections."""
-        if not self._sending:
-            return
         now = self._time.monotonic()
+        if now >= self._sending_until:
+            return
         while self._thinking and self._thinking[0] <= now:
             self._thinking.popleft()
         free = self.plan.connections_at(self._time.clock_rate) - len(self._thinking)
@@ -242,12 +249,12 @@ class Engine:
         for _ in range(free):
             self._submit(now)
 
-    def _replace(self) -> None:
+    def _replace(self, now: float) -> None:
         """Closed loop: one request has ended, so another one may go."""
         if self.plan.think_seconds:
-            self._thinking.append(self._time.monotonic() + self.plan.think_seconds)
-        elif self._sending:
-            self._submit(self._time.monotonic())
+            self._thinking.append(now + self.plan.think_seconds)
+        elif now < self._sending_until:
+            self._submit(now)
 
     def _submit(self, intended: float) -> None:
         """Hand over a request to the target that its number falls to."""
@@ -266,15 +273,6 @@ class Engine:
         self._made += PREPARED
         self._positions = positions(self._first_position, numbers * self._parts + self._part)
         self._block = self._ballots.take(PREPARED)
-
-    @property
-    def _sending(self) -> bool:
-        return (
-            not self._stopping
-            and self._ended is None
-            and self._started is not None
-            and self._started <= self._time.monotonic() < self._real(self._duration)
-        )
 
     @property
     def _all_lanes(self) -> list[Lane]:
@@ -322,7 +320,7 @@ class Engine:
 
     def _open_lane(self, target: Target, plan: Plan) -> Lane:
         return Lane(
-            connector=self._connectors(target.endpoint, self._time),
+            connector=self._connectors(target.endpoint),
             timebase=self._time,
             timeout_seconds=plan.timeout_seconds,
             tally=self.tally,

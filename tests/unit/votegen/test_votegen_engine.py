@@ -308,9 +308,7 @@ async def test_a_slow_target_does_not_hold_up_another(clock: ManualClock) -> Non
     quick = FakeTargets(clock)
     engine = Engine(
         Plan(targets=(STABLE, CANARY), rate=100, duration_seconds=2, connections=2),
-        connectors=lambda endpoint, base: (stuck if endpoint.host == "canary.test" else quick)(
-            endpoint, base
-        ),
+        connectors=lambda endpoint: (stuck if endpoint.host == "canary.test" else quick)(endpoint),
         timebase=timebase(clock),
     )
     document = await _result(engine, clock)

@@ -12,7 +12,7 @@ from votegen.adapters.http_asyncio import HttpConnection, HttpConnector
 from votegen.domain.outcome import ErrorKind, Outcome
 from votegen.domain.targets import Endpoint
 from votegen.ports import Connection
-from votegen_fakes import timebase, turn
+from votegen_fakes import turn
 
 pytestmark = pytest.mark.anyio
 
@@ -46,10 +46,7 @@ class _Wire(asyncio.Transport):
 
     def answer(self, data: bytes, *, piece: int = 10_000) -> None:
         for start in range(0, len(data), piece):
-            part = data[start : start + piece]
-            buffer = self.connection.get_buffer(-1)
-            buffer[: len(part)] = part
-            self.connection.buffer_updated(len(part))
+            self.connection.data_received(data[start : start + piece])
 
     def close_from_afar(self) -> None:
         self.closing = True
@@ -67,7 +64,7 @@ class _Server:
         self.idle: list[Connection] = []
         self.reconnects = 0
         self.waiting: list[tuple[bytes, bool]] = []
-        self.connector = HttpConnector(ENDPOINT, timebase(clock), connect=self._connect)
+        self.connector = HttpConnector(ENDPOINT, connect=self._connect)
 
     async def _connect(
         self, protocol: Callable[[], HttpConnection], endpoint: Endpoint
@@ -104,6 +101,7 @@ class _Server:
         self.outcomes.append(Outcome(failure=ErrorKind.CONNECT))
 
     def answered(self, connection: Connection, status: int, pod_hash: str, *, keep: bool) -> None:
+        connection.idle_since = self.clock.now()
         self.outcomes.append(Outcome(status=status, pod_hash=pod_hash))
         if keep:
             self.idle.append(connection)
