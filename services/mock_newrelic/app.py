@@ -12,21 +12,28 @@ from mock_newrelic.api.facade import Facade
 from mock_newrelic.api.faults import Faults
 from mock_newrelic.api.ingest import ingest_router
 from mock_newrelic.api.injections import injections_router
+from mock_newrelic.api.insights import insights_router
 from mock_newrelic.api.keys import Keys
 from mock_newrelic.api.metrics import metrics_router
+from mock_newrelic.api.nerdgraph import nerdgraph_router
 from mock_newrelic.api.page import page_router
+from mock_newrelic.api.rest_v2 import rest_v2_router
 from mock_newrelic.api.sessions import sessions_router
 from mock_newrelic.domain.ingest.event_api import ProbeRule
 from mock_newrelic.service.audit import Audit
 from mock_newrelic.service.control import ControlService
+from mock_newrelic.service.deployments import DeploymentService
+from mock_newrelic.service.entities import EntityService
 from mock_newrelic.service.ingest import IngestService
 from mock_newrelic.service.injections import InjectionService
 from mock_newrelic.service.instruments import Instruments
 from mock_newrelic.service.journal import Journal
 from mock_newrelic.service.measure import Measure
+from mock_newrelic.service.nrql import NrqlService
 from mock_newrelic.service.page import PageService
 from mock_newrelic.service.queries import QueryService
 from mock_newrelic.service.reader import Reader
+from mock_newrelic.service.rest_v2 import RestV2Service
 from mock_newrelic.service.sessions import SessionService
 from mock_newrelic.settings import split_list
 from svckit.asgi import create_base_app, distribution_version
@@ -115,6 +122,23 @@ def create_app(
     app.include_router(injections_router(control=control, keys=keys))
     app.include_router(control_router(control=control, keys=keys))
     app.include_router(sessions_router(sessions=sessions, keys=keys))
+    deployments, entities = DeploymentService(store), EntityService(store)
+    nrql = NrqlService(store=store, reader=reader, deployments=deployments, clock=clock)
+    app.include_router(
+        nerdgraph_router(
+            nrql=nrql, entities=entities, deployments=deployments, keys=keys, clock=clock
+        )
+    )
+    app.include_router(insights_router(nrql=nrql, keys=keys))
+    app.include_router(
+        rest_v2_router(
+            rest=RestV2Service(queries=queries, reader=reader),
+            entities=entities,
+            deployments=deployments,
+            keys=keys,
+            clock=clock,
+        )
+    )
     page = PageService(store=store, injections=injections, clock=clock)
     app.include_router(page_router(page=page, control=control, keys=keys))
     faults = Faults(app, injections=injections, keys=keys, clock=clock, sleep=sleep)

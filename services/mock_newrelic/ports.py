@@ -37,3 +37,19 @@ class Store(Protocol):
     def reset(self, name: str | None = None) -> int:
         """Forget one application or all; return how many were forgotten."""
         ...
+
+    def put(self, kind: str, key: str, value: bytes, session: str = "") -> None:
+        """Keep a small document of another area, replacing one of the same key."""
+        ...
+
+    def get(self, kind: str, key: str, session: str = "") -> bytes | None:
+        """Return a document, or None when there is none."""
+        ...
+
+    def items(self, kind: str, session: str = "") -> Iterator[tuple[str, bytes]]:
+        """Yield key and value of all documents of a kind, in the order of their keys."""
+        ...
+
+    def remove(self, kind: str, key: str, session: str = "") -> None:
+        """Forget a document; one that is not there is no error."""
+        ...

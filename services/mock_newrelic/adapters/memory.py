@@ -22,6 +22,7 @@ class MemoryStore:
         self._apps: dict[str, Application] = {}
         self._versions: dict[str, int] = {}
         self._changes = 0
+        self._documents: dict[tuple[str, str], dict[str, bytes]] = {}
 
     def write(self, batch: Batch, now: float) -> None:
         """Keep a batch.
@@ -60,6 +61,22 @@ class MemoryStore:
             del self._apps[known]
             del self._versions[known]
         return len(names)
+
+    def put(self, kind: str, key: str, value: bytes, session: str = "") -> None:
+        """Keep a document."""
+        self._documents.setdefault((session, kind), {})[key] = value
+
+    def get(self, kind: str, key: str, session: str = "") -> bytes | None:
+        """Return a document, or None."""
+        return self._documents.get((session, kind), {}).get(key)
+
+    def items(self, kind: str, session: str = "") -> Iterator[tuple[str, bytes]]:
+        """Yield the documents of a kind by key."""
+        yield from sorted(self._documents.get((session, kind), {}).items())
+
+    def remove(self, kind: str, key: str, session: str = "") -> None:
+        """Forget a document."""
+        self._documents.get((session, kind), {}).pop(key, None)
 
     def _make_room(self, batch: Batch, now: float) -> None:
         new = sum(name not in self._apps for name in batch.apps)

@@ -40,14 +40,7 @@ class Data(Protocol):
     def series(
         self, app: str, terms: Terms, span: Span, *, latency: bool
     ) -> Iterable[tuple[Terms, Reading]]:
-        """Return labels and reading of every series of an application that carries the terms.
-
-        When nothing but the sum is of interest an implementation may give it as one series.
-        """
-        ...
-
-    def total(self, app: str, terms: Terms, span: Span, *, latency: bool) -> Reading:
-        """Return the sum of these series: what the facade reads for the same selector."""
+        """Return labels and reading of every series of an application that carries the terms."""
         ...
 
     def rows(self, apps: frozenset[str] | None, kind: str, span: Span) -> Iterator[Row]:
@@ -56,8 +49,4 @@ class Data(Protocol):
         Raises:
             NrqlError: not all events of the span are kept any more.
         """
-        ...
-
-    def kinds(self) -> Iterable[str]:
-        """Return the event types that have been seen."""
         ...

@@ -88,6 +88,18 @@ def parse(text: str) -> Query:
     return query
 
 
+def parse_condition(text: str) -> Expr:
+    """Return the condition that the text says: what may follow WHERE.
+
+    Raises:
+        NrqlError: it says none.
+    """
+    reader = _Reader(lexer.tokenize(text))
+    condition = reader.condition()
+    reader.end()
+    return condition
+
+
 class _Reader:
     def __init__(self, tokens: list[Token]) -> None:
         self._tokens = tokens
@@ -148,6 +160,10 @@ class _Reader:
         result = read()
         self._depth -= 1
         return result
+
+    def condition(self) -> Expr:
+        """Read a condition."""
+        return self._expr()
 
     # Clauses
 
