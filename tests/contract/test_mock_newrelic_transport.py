@@ -131,7 +131,6 @@ async def test_httpx_sees_transport_faults(
 
 async def test_urllib_sees_a_reset_and_a_short_body(clock: ManualClock) -> None:
     """The standard library's client fails too, and never takes half a body for a whole one."""
-
     async with _serving(clock) as apm:
         url = f"{apm.base_url}{QUESTION}"
 
