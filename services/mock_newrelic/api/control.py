@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -87,43 +88,34 @@ def control_router(*, control: ControlService, keys: Keys) -> APIRouter:
         window: str = "1m",
         timeout: str = "30s",  # noqa: ASYNC109 - a parameter of the request
     ) -> dict[str, Any]:
+        reached: Callable[[], float | None]
         seconds = _timeout(timeout)
         if (samples is not None) + (count is not None) + bool(metric) != 1:
             raise InvalidInput(
                 "give exactly one of 'samples', 'count' and 'metric'", code="bad_wait"
             )
         session = session_of(request.scope)
-        named = _surface(surface)
-        reached: Callable[[], float | None]
-        done: Callable[[float | None], bool]
         if metric:
-            done = _condition(op, value)
-            width, known = parse_window(window), require_app(app)
-            name = find_metric(metric).name
-
-            def reached() -> float | None:
-                return control.measured(known, name, width, session)
-
-            wanted = f"{metric} {op} {value}"
+            reached = partial(
+                control.measured,
+                require_app(app),
+                find_metric(metric).name,
+                parse_window(window),
+                session,
+            )
+            done, wanted = _condition(op, value), f"{metric} {op} {value}"
+        elif samples is not None:
+            reached = partial(control.samples_of, require_app(app), session)
+            done, wanted = _condition("ge", samples), str(samples)
         else:
-            goal = samples or count or 0
-            wanted = str(goal)
-
-            def done(number: float | None) -> bool:
-                return (number or 0) >= goal
-
-            if samples is not None:
-                known = require_app(app)
-
-                def reached() -> float | None:
-                    return control.samples_of(known, session)
-            else:
-
-                def reached() -> float | None:
-                    return control.journal.count(
-                        surface=named, app=app, session=session, method=method
-                    )
-
+            reached = partial(
+                control.journal.count,
+                surface=_surface(surface),
+                app=app,
+                session=session,
+                method=method,
+            )
+            done, wanted = _condition("ge", count), str(count)
         if not await control.journal.wait(lambda: done(reached()), seconds):
             raise SuiteError(
                 f"{reached()} of {wanted} came within {timeout}", code="wait_timeout", status=408

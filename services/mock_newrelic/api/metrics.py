@@ -60,8 +60,7 @@ def metrics_router(
     async def one_metric(request: Request) -> Response:
         # The edge answers this path before it gets here; both ask the same facade.
         reply = facade.reply(request.scope)
-        if reply.query is not None:
-            _note(request, reply.query)
+        _note(request, reply.query)
         response = Response(reply.body, status_code=reply.status)
         response.raw_headers = reply.headers
         return response
@@ -139,9 +138,7 @@ def metrics_router(
     async def batch(request: Request, body: Batch) -> dict[str, Any]:
         now = clock.now()
         caller = caller_of(request.scope, Surface.FACADE)
-        facts = request.scope.get(JOURNAL_KEY)
-        if facts is not None:
-            facts["app"] = ",".join(sorted({pairs.get("app", "") for pairs in body.queries}))
+        _note_apps(request, {pairs.get("app", "") for pairs in body.queries})
         return {
             "timestamp": format_timestamp(now),
             "results": [_one_of_batch(queries, pairs, now, caller) for pairs in body.queries],
@@ -172,9 +169,15 @@ def _read(request: Request, parse: Any) -> Query:
     return query
 
 
-def _note(request: Request, query: Query) -> None:
+def _note_apps(request: Request, apps: set[str]) -> None:
     facts = request.scope.get(JOURNAL_KEY)
     if facts is not None:
+        facts["app"] = ",".join(sorted(apps))
+
+
+def _note(request: Request, query: Query | None) -> None:
+    facts = request.scope.get(JOURNAL_KEY)
+    if facts is not None and query is not None:
         facts.update(app=query.app, query=request.scope["query_string"].decode("latin-1"))
 
 

@@ -21,6 +21,7 @@ from mock_newrelic.domain.window import sliding_span
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from mock_newrelic.domain.application import Application
     from mock_newrelic.domain.model import Span, Terms
     from mock_newrelic.ports import Store
     from mock_newrelic.service.injections import InjectionService
@@ -128,28 +129,7 @@ class Reader:
             for labels, reading in known.each(terms, span, now, latency=latency):
                 yield labels, reading, None
             return
-        parts: dict[Span, dict[Terms, Reading]] = {}
-
-        def read(part: Span, labels: Terms) -> Reading:
-            if part not in parts:
-                parts[part] = dict(known.each(NO_TERMS, part, now, latency=latency))
-            return parts[part].get(labels, NOTHING)
-
-        for labels, reading in known.each(NO_TERMS, span, now, latency=latency):
-            seen, spans, hit = _seen(shaping, labels, span, now)
-            if not (terms <= labels or terms <= seen):
-                continue
-            if hit is None:
-                yield labels, reading, None
-                continue
-            injection, effect = hit
-            shown = NOTHING
-            if terms <= seen:
-                for part in spans:
-                    shown = add_readings(shown, read(part, labels))
-                shown = effect.observe(shown)
-            if reading.counts.samples or shown.counts.samples:
-                yield seen, shown, injection
+        yield from _shown_by(known, terms, span, now, latency=latency, shaping=shaping)
 
     def last_second(
         self, app: str, terms: Terms, span: Span, now: float, drawn: Sequence[Strike]
@@ -184,3 +164,37 @@ def _seen(
     injection = strike.injection
     spans = effect.spans(span, now, injection.starts_at)
     return effect.relabel(labels), spans, (injection, effect)
+
+
+def _shown_by(
+    known: Application,
+    terms: Terms,
+    span: Span,
+    now: float,
+    *,
+    latency: bool,
+    shaping: Sequence[Strike],
+) -> Iterator[tuple[Terms, Reading, Injection | None]]:
+    """Yield every series as the effect that wins for it shows it."""
+    parts: dict[Span, dict[Terms, Reading]] = {}
+
+    def read(part: Span, labels: Terms) -> Reading:
+        if part not in parts:
+            parts[part] = dict(known.each(NO_TERMS, part, now, latency=latency))
+        return parts[part].get(labels, NOTHING)
+
+    for labels, reading in known.each(NO_TERMS, span, now, latency=latency):
+        seen, spans, hit = _seen(shaping, labels, span, now)
+        if not (terms <= labels or terms <= seen):
+            continue
+        if hit is None:
+            yield labels, reading, None
+            continue
+        injection, effect = hit
+        shown = NOTHING
+        if terms <= seen:
+            for part in spans:
+                shown = add_readings(shown, read(part, labels))
+            shown = effect.observe(shown)
+        if reading.counts.samples or shown.counts.samples:
+            yield seen, shown, injection
