@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - Typer reads the annotation
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from svckit.cli import create_cli, run_cli
+from svckit.cli import create_cli, run_cli, write_output
+
+if TYPE_CHECKING:
+    from mock_newrelic.adapters.control_client import ControlClient
 
 _EPILOG = """Examples:
 mock-newrelic serve
@@ -81,6 +84,133 @@ def serve(
         port=settings.port,
         protocol=WireProtocol,
     )
+
+
+Url = Annotated[
+    str, typer.Option(envvar="MOCK_NEWRELIC_URL", help="Base URL of the running service.")
+]
+AdminKey = Annotated[
+    str,
+    typer.Option(
+        envvar="MOCK_NEWRELIC_ADMIN_KEY", show_default=False, help="Key of the control plane."
+    ),
+]
+SessionToken = Annotated[
+    str, typer.Option(envvar="MOCK_NEWRELIC_SESSION", help="Token of a session [the default one].")
+]
+_URL, _ADMIN_KEY = "http://127.0.0.1:8080", "admin-key"
+_INJECT_EPILOG = """Examples:
+mock-newrelic inject error-rate --app voting01-vote-qa --role canary --value 8 --for 5m
+mock-newrelic inject latency --app 'voting01-*' --value 300ms
+mock-newrelic inject payload --app voting01-vote-qa --value nan --max-hits 3"""
+
+
+@cli.command(epilog=_INJECT_EPILOG.replace("\n", "\n\n"))
+def inject(
+    fault: Annotated[
+        str, typer.Argument(help="error-rate, p95, latency, no-data, status, payload, transport, …")
+    ],
+    *,
+    app: Annotated[str, typer.Option(help="Glob over application names.")],
+    value: Annotated[
+        str | None, typer.Option(help="Its argument: a number, a word, a duration or JSON.")
+    ] = None,
+    role: Annotated[str | None, typer.Option(help="Only this role.")] = None,
+    hash: Annotated[str | None, typer.Option(help="Only this pod hash.")] = None,  # noqa: A002
+    version: Annotated[str | None, typer.Option(help="Only this version.")] = None,
+    ttl: Annotated[str, typer.Option("--for", help="How long, at most 24h.")] = "15m",
+    delay: Annotated[str, typer.Option(help="How long to wait before.")] = "0s",
+    surface: Annotated[
+        list[str] | None, typer.Option(help="Only this door; may be given several times.")
+    ] = None,
+    probability: Annotated[float, typer.Option(help="Share of the questions it strikes.")] = 1.0,
+    max_hits: Annotated[int, typer.Option(help="How often at most; 0: no limit.")] = 0,
+    priority: Annotated[int, typer.Option(help="The highest wins.")] = 0,
+    seed: Annotated[int, typer.Option(help="Decides which questions are struck.")] = 0,
+    reason: Annotated[str, typer.Option(help="For list and audit.")] = "",
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Show what it would do; do nothing.")
+    ] = False,
+    url: Url = _URL,
+    admin_key: AdminKey = _ADMIN_KEY,
+    session: SessionToken = "",
+) -> None:
+    """Make a running service answer wrongly; prints the injection as JSON."""
+    from mock_newrelic.service.wishes import effect_of  # noqa: PLC0415 - keeps --help quick
+
+    effect, metric = effect_of(fault, value)
+    wish = {
+        "app": app, "effect": effect, "metric": metric, "role": role, "hash": hash,
+        "version": version, "ttl": ttl, "delay": delay, "surface": surface or None,
+        "probability": probability, "maxHits": max_hits, "priority": priority, "seed": seed,
+        "reason": reason, "createdBy": "mock-newrelic inject",
+    }  # fmt: skip
+    path = "injections:preview" if preview else "injections"
+    given = {name: part for name, part in wish.items() if part is not None}
+    _print(_control(url, admin_key, session).call("POST", path, given))
+
+
+@cli.command(epilog="Examples:\n\nmock-newrelic clear\n\nmock-newrelic clear inj_000001 inj_000002")
+def clear(
+    injections: Annotated[
+        list[str] | None, typer.Argument(help="Ids of injections; all when left out.")
+    ] = None,
+    url: Url = _URL,
+    admin_key: AdminKey = _ADMIN_KEY,
+    session: SessionToken = "",
+) -> None:
+    """End injections of a running service."""
+    control = _control(url, admin_key, session)
+    if not injections:
+        _print(control.call("DELETE", "injections"))
+        return
+    for identity in injections:
+        control.call("DELETE", f"injections/{identity}")
+    _print({"cleared": len(injections)})
+
+
+@cli.command(
+    name="injections", epilog="Examples:\n\nmock-newrelic injections --url http://127.0.0.1:8080"
+)
+def list_injections(
+    url: Url = _URL, admin_key: AdminKey = _ADMIN_KEY, session: SessionToken = ""
+) -> None:
+    """List what is in force at a running service, with its hits, as JSON."""
+    _print(_control(url, admin_key, session).call("GET", "injections"))
+
+
+@cli.command(
+    epilog="Examples:\n\nmock-newrelic sessions\n\n"
+    "mock-newrelic sessions --create suite-a --for 1h\n\n"
+    "mock-newrelic sessions --end ses_0123456789abcdef"
+)
+def sessions(
+    create: Annotated[str | None, typer.Option(help="Begin a session of this name.")] = None,
+    ttl: Annotated[str, typer.Option("--for", help="How long it lives, at most 24h.")] = "1h",
+    end: Annotated[str | None, typer.Option(help="End the session of this token.")] = None,
+    url: Url = _URL,
+    admin_key: AdminKey = _ADMIN_KEY,
+) -> None:
+    """List the sessions of a running service; begin or end one."""
+    control = _control(url, admin_key, "")
+    if create is not None:
+        _print(control.call("POST", "sessions", {"name": create, "ttl": ttl}))
+    elif end is not None:
+        _print(control.call("DELETE", f"sessions/{end}"))
+    else:
+        _print(control.call("GET", "sessions"))
+
+
+def _control(url: str, admin_key: str, session: str) -> ControlClient:
+    from mock_newrelic.adapters.control_client import ControlClient  # noqa: PLC0415
+
+    return ControlClient(url, admin_key, session=session)
+
+
+def _print(document: dict[str, Any]) -> None:
+    import json  # noqa: PLC0415
+
+    write_output(json.dumps(document, indent=2), out=None)
 
 
 def main() -> None:
