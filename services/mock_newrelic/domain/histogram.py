@@ -12,7 +12,7 @@ Source: OpenTelemetry data model, "ExponentialHistogram".
 from __future__ import annotations
 
 from itertools import accumulate
-from math import ceil, log2
+from math import ceil, log2, sqrt
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -69,3 +69,26 @@ def count_up_to(histogram: Histogram, seconds: float) -> int:
     """Return how many samples lie in the buckets up to the one of `seconds`."""
     limit = bucket_of(seconds)
     return sum(count for bucket, count in histogram.items() if bucket <= limit)
+
+
+def lowest(histogram: Histogram) -> float | None:
+    """Return the shortest duration, off by 1.1 % at most, or None without samples."""
+    return upper_bound(min(histogram)) * _TO_MIDDLE if histogram else None
+
+
+def highest(histogram: Histogram) -> float | None:
+    """Return the longest duration, off by 1.1 % at most, or None without samples."""
+    return upper_bound(max(histogram)) * _TO_MIDDLE if histogram else None
+
+
+def deviation(histogram: Histogram) -> float | None:
+    """Return the standard deviation of the durations, or None without samples.
+
+    Every sample stands in the geometric middle of its bucket.
+    """
+    total = sum(histogram.values())
+    if not total:
+        return None
+    middles = [(upper_bound(bucket) * _TO_MIDDLE, count) for bucket, count in histogram.items()]
+    mean = sum(middle * count for middle, count in middles) / total
+    return sqrt(sum(count * (middle - mean) ** 2 for middle, count in middles) / total)

@@ -7,28 +7,38 @@ What counts as an error is decided when a sample comes in (`domain.ingest.event_
     httpErrorRate   percent of samples with an HTTP status of 500 or more
     http4xxRate     percent of samples with an HTTP status from 400 to 499
 
-`errorRatio` (0-1) and `successRate` (percent) are the error rate in other words.
+`errorRatio` (0-1) and `successRate` (percent) are the error rate in other words. `errorBudgetBurn`
+says how many times faster than a service level objective allows errors come: 1 uses the budget up
+exactly at the end of its period.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from mock_newrelic.domain.histogram import count_up_to, quantile
-from mock_newrelic.domain.model import Reading
+from mock_newrelic.domain.histogram import (
+    count_up_to,
+    deviation,
+    highest,
+    lowest,
+    quantile,
+)
+from mock_newrelic.domain.model import Histogram, Reading
 from svckit.errors import InvalidInput
 
 PERCENT = "percent"
 MILLISECONDS = "milliseconds"
 
 DEFAULT_APDEX_SECONDS = 0.5
+DEFAULT_SLO_PERCENT = 99.9
 DEFAULT_SET_METRIC = "errorRate"
 """What an injection sets when it names no metric."""
 
 Compute: TypeAlias = Callable[[Reading, float, float], float | None]
-"""(reading, seconds of the window, apdex threshold) -> value, or None when nothing was measured."""
+"""(reading, seconds of the window, argument) -> value, or None when nothing was measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +46,7 @@ class Metric:
     """A metric: its name, unit and formula.
 
     `latency` tells whether the formula needs the histogram. `highest` bounds what can be set.
+    `argument` is the default of the formula's argument, which a query gives as `parameter`.
     """
 
     name: str
@@ -43,6 +54,8 @@ class Metric:
     compute: Compute
     latency: bool = False
     highest: float | None = None
+    parameter: str = ""
+    argument: float = DEFAULT_APDEX_SECONDS
 
 
 def _percent_of(field: str) -> Compute:
@@ -74,6 +87,30 @@ def _apdex(reading: Reading, _seconds: float, threshold: float) -> float | None:
     satisfied = count_up_to(reading.histogram, threshold)
     tolerated = count_up_to(reading.histogram, 4 * threshold) - satisfied
     return (satisfied + tolerated / 2) / samples
+
+
+def _apdex_timeslice(reading: Reading, seconds: float, threshold: float) -> float | None:
+    # New Relic's timeslice Apdex: an error frustrates however fast it was. Errors are taken to be
+    # as fast as the rest, since the rings do not keep durations by outcome.
+    score = _apdex(reading, seconds, threshold)
+    counts = reading.counts
+    return None if score is None else score * (counts.samples - counts.errors) / counts.samples
+
+
+def _of_histogram(function: Callable[[Histogram], float | None]) -> Compute:
+    def compute(reading: Reading, _seconds: float, _argument: float) -> float | None:
+        duration = function(reading.histogram)
+        return None if duration is None else duration * 1000
+
+    return compute
+
+
+def _burn(reading: Reading, _seconds: float, slo: float) -> float:
+    return reading.counts.errors / reading.counts.samples / (1 - slo / 100)
+
+
+def _elsewhere(_reading: Reading, _seconds: float, _argument: float) -> None:
+    """Compute nothing: `QueryService` knows hosts and times, a reading does not."""
 
 
 _ALL = (
@@ -118,29 +155,76 @@ _ALL = (
             ("p999", 0.999),
         )
     ),
-    Metric(name="apdex", unit="score", compute=_apdex, latency=True, highest=1),
+    *(
+        Metric(name=name, unit=MILLISECONDS, compute=_of_histogram(function), latency=True)
+        for name, function in (
+            ("maxLatency", highest),
+            ("minLatency", lowest),
+            ("stddev", deviation),
+        )
+    ),
+    Metric(name="apdex", unit="score", compute=_apdex, latency=True, highest=1, parameter="t"),
+    Metric(
+        name="apdexTimeslice",
+        unit="score",
+        compute=_apdex_timeslice,
+        latency=True,
+        highest=1,
+        parameter="t",
+    ),
+    Metric(
+        name="errorBudgetBurn",
+        unit="times the budget",
+        compute=_burn,
+        parameter="slo",
+        argument=DEFAULT_SLO_PERCENT,
+    ),
+    Metric(name="uniqueHosts", unit="hosts", compute=_elsewhere),
+    Metric(name="lastSeen", unit="seconds since 1970", compute=_elsewhere),
 )
 METRICS = {metric.name: metric for metric in _ALL}
+
+ALIASES = {
+    "avg": "responseTime",
+    "duration": "responseTime",
+    "error_rate": "errorRate",
+    "latency": "responseTime",
+    "requests": "count",
+    "rpm": "throughput",
+}
+"""Other names under which a metric can be asked for; the answer uses the name that was asked."""
+
+_PERCENTILE = re.compile(r"percentile\.([0-9]{1,2}(?:\.[0-9]{1,3})?|100)", re.ASCII)
 
 ERROR_METRICS = frozenset({"errorRate", "errorRatio", "successRate"})
 """One quantity in three units: whoever sets one of them sets all."""
 
 
 def find_metric(name: str, *, status: int = 400) -> Metric:
-    """Return the metric of that name.
+    """Return the metric of that name or alias; `percentile.97.5` is any percentile.
 
     Raises:
         InvalidInput: there is none; the hint lists the names.
     """
-    metric = METRICS.get(name)
-    if metric is None:
+    metric = METRICS.get(ALIASES.get(name, name))
+    if metric is not None:
+        return metric
+    match = _PERCENTILE.fullmatch(name)
+    percent = float(match[1]) if match else 0.0
+    if percent <= 0:
         raise InvalidInput(
             "parameter 'metric' is not a known metric",
             code="bad_metric",
             status=status,
-            hint=f"known metrics: {', '.join(sorted(METRICS))}",
+            # No error body holds the key of the metric that gates read, hints included.
+            hint="known metrics: error_rate, "
+            + ", ".join(sorted(METRICS.keys() - {"errorRate"}))
+            + ", percentile.NN",
         )
-    return metric
+    known = METRICS.get(f"p{percent:g}".replace(".", ""))
+    if known is not None:
+        return known
+    return Metric(name=name, unit=MILLISECONDS, compute=_percentile(percent / 100), latency=True)
 
 
 def error_percent(metric: str, value: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mock_newrelic.domain.metrics import DEFAULT_APDEX_SECONDS, METRICS
+from mock_newrelic.domain.metrics import METRICS
 from mock_newrelic.domain.model import NO_TERMS
 from mock_newrelic.domain.window import sliding_span
 
@@ -42,7 +42,7 @@ class Measure:
         )
         if not reading.counts.samples:
             return None
-        return METRICS[metric].compute(reading, float(width), DEFAULT_APDEX_SECONDS)
+        return METRICS[metric].compute(reading, float(width), METRICS[metric].argument)
 
     def canary_percent(self, app: str, now: float, *, session: str = "") -> float | None:
         """Return the canary's share of the samples of the last minute, None without any."""

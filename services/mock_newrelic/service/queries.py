@@ -142,7 +142,9 @@ class QueryService:
         refusal = self._refusal(query, reading, span, last)
         value = None
         if refusal is None and query.metric is not None:
-            value = query.metric.compute(reading, _seconds(query, span), query.apdex_seconds)
+            value = self._elsewhere(query, span, now, strikes)
+            if value is None:
+                value = query.metric.compute(reading, _seconds(query, span), query.argument)
             refusal = None if value is not None else _no_duration()
         target = query.metric.name if query.metric else DEFAULT_SET_METRIC
         fixing = winner([one for one in strikes if _speaks(one, target)], ValueEffect, query.terms)
@@ -150,7 +152,11 @@ class QueryService:
             strike, effect = fixing
             measured = value
             if query.metric is None:
-                measured = METRICS[target].compute(reading, 1.0, 1.0) if refusal is None else None
+                measured = (
+                    METRICS[target].compute(reading, 1.0, METRICS[target].argument)
+                    if refusal is None
+                    else None
+                )
             fixed = effect.value_of(target, measured, self._moment(strike, query, now))
             if fixed is not None:
                 used = (*used, strike.injection)
@@ -167,6 +173,28 @@ class QueryService:
             injections=used,
             last_second=last,
         )
+
+    def _elsewhere(
+        self, query: Query, span: Span, now: float, strikes: list[Strike]
+    ) -> float | None:
+        """Return the metrics that a reading does not tell: which hosts there are, and since when.
+
+        None for every other metric.
+        """
+        assert query.metric is not None  # noqa: S101 - the caller has looked
+        if query.metric.name == "lastSeen":
+            return self._reader.last_second(query.app, query.terms, span, now, strikes)
+        if query.metric.name != "uniqueHosts":
+            return None
+        series = self._reader.each(query.app, query.terms, span, now, latency=False, drawn=strikes)
+        hosts = {
+            value
+            for labels, reading, _ in series
+            if reading.counts.samples
+            for name, value in labels
+            if name == "host"
+        }
+        return len(hosts)
 
     def _moment(self, strike: Strike, query: Query, now: float) -> Moment:
         injection = strike.injection
