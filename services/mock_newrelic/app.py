@@ -66,12 +66,12 @@ def create_app(
     """
     if registry is None:
         registry = new_registry(package="mock_newrelic", version=distribution_version())
-    instruments, audit, journal = Instruments(registry), Audit(), Journal()
+    instruments, journal = Instruments(registry), Journal()
     store = MemoryStore(max_apps=settings.max_apps, max_series=settings.max_series)
     instruments.series.set_function(lambda: sum(app.series_count for app in store.applications()))
-    measure = Measure(store)
+    audit, measure = Audit(store), Measure(store)
     injections = InjectionService(
-        clock=clock, audit=audit, instruments=instruments, measure=measure
+        store=store, clock=clock, audit=audit, instruments=instruments, measure=measure
     )
     reader = Reader(store=store, injections=injections)
     queries = QueryService(
@@ -95,12 +95,14 @@ def create_app(
         measure=measure,
         clock=clock,
     )
-    sessions = SessionService(clock=clock, end=control.end_session)
+    sessions = SessionService(store=store, clock=clock, end=control.end_session)
     keys = Keys(
         reading=settings.keys,
         admin=settings.admin_key.get_secret_value(),
         open_reading=settings.auth == "open",
     )
+    deployments, entities = DeploymentService(store), EntityService(store)
+    nrql = NrqlService(store=store, reader=reader, deployments=deployments, clock=clock)
     facade = Facade(
         store=store,
         queries=queries,
@@ -108,6 +110,7 @@ def create_app(
         keys=keys,
         clock=clock,
         instruments=instruments,
+        nrql=nrql,
     )
     app = create_base_app(
         title="mock-newrelic",
@@ -122,8 +125,6 @@ def create_app(
     app.include_router(injections_router(control=control, keys=keys))
     app.include_router(control_router(control=control, keys=keys))
     app.include_router(sessions_router(sessions=sessions, keys=keys))
-    deployments, entities = DeploymentService(store), EntityService(store)
-    nrql = NrqlService(store=store, reader=reader, deployments=deployments, clock=clock)
     app.include_router(
         nerdgraph_router(
             nrql=nrql, entities=entities, deployments=deployments, keys=keys, clock=clock

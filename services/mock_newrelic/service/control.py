@@ -54,7 +54,7 @@ class ControlService:
         Raises:
             InvalidInput: the effect or the metric is wrong.
         """
-        return self.injections.create(self.draft(wanted))
+        return self.injections.create(wanted)
 
     def draft(self, wanted: Wanted) -> Injection:
         """Return the injection that a wish describes, not yet in force.
@@ -101,7 +101,7 @@ class ControlService:
         """Forget everything of a session that has ended."""
         self.injections.clear(session=session)
         self.journal.clear(session)
-        self.audit.add("session_ended", self._clock.now(), session=session)
+        self.audit.add("session_ended", self._clock.now(), ended=session)
 
     def reset(self, app: str | None, session: str = "") -> dict[str, Any]:
         """Forget samples and injections of one application, or everything but the audit."""
@@ -110,6 +110,6 @@ class ControlService:
         self._ingest.forget_requests()
         if app is None:
             self.journal.clear(session)
-        self.audit.add("reset", self._clock.now(), app=app)
+        self.audit.add("reset", self._clock.now(), session=session, app=app)
         structlog.get_logger().info("store_reset", app=app)
         return {"apps": apps, "injections": cleared}

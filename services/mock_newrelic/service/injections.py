@@ -8,8 +8,10 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 
+from mock_newrelic import schemas
 from mock_newrelic.domain.effects.base import DataEffect, Effect, ValueEffect
 from mock_newrelic.domain.effects.registry import EFFECTS, effect_as_json
 from mock_newrelic.domain.injections import Ask, Injection, Strike
@@ -17,6 +19,7 @@ from mock_newrelic.domain.model import NO_TERMS
 from mock_newrelic.domain.query import selector_as_json
 from mock_newrelic.domain.schedule import holds
 from mock_newrelic.domain.surfaces import READING
+from mock_newrelic.service.drafts import draft
 from svckit.errors import NotFound, SuiteError
 from svckit.timestamps import format_timestamp_ms
 
@@ -24,14 +27,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mock_newrelic.domain.schedule import Trigger
+    from mock_newrelic.ports import Store
+    from mock_newrelic.schemas import Injection as Wanted
     from mock_newrelic.service.audit import Audit
     from mock_newrelic.service.instruments import Instruments
     from mock_newrelic.service.measure import Measure
     from svckit.clock import Clock
 
 MAX_INJECTIONS = 1000
+_KIND, _COUNTER = "injection", "injection_counter"
 MAX_RECENT = 10_000
 """Times of requests that are remembered for rate limits, per injection."""
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True):
+    """An injection as it is kept over a restart."""
+
+    wish: dict[str, Any]
+    number: int
+    created_at: float
+    queries: int
+    hits: int
+    triggered: bool
 
 
 @dataclass(slots=True)
@@ -49,8 +66,15 @@ class InjectionService:
     """The injections in force and those whose delay has not passed yet."""
 
     def __init__(
-        self, *, clock: Clock, audit: Audit, instruments: Instruments, measure: Measure
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        audit: Audit,
+        instruments: Instruments,
+        measure: Measure,
     ) -> None:
+        self._store = store
         self._clock = clock
         self._audit = audit
         self._instruments = instruments
@@ -58,19 +82,23 @@ class InjectionService:
         self._log = structlog.get_logger()
         self._injections: dict[str, Injection] = {}
         self._tallies: dict[str, Tally] = {}
-        self._created = 0
+        self._wishes: dict[str, Wanted] = {}
+        self._created = int(store.get(_COUNTER, "last") or b"0")
         self.armed = False
         """Whether any injection acts on requests as such: on their status, body or transport."""
         for name in EFFECTS:
             instruments.active.labels(name).set_function(partial(self._count_active, name))
+        self._restore()
 
-    def create(self, draft: Injection) -> Injection:
+    def create(self, wanted: Wanted) -> Injection:
         """Put an injection in force; its number is given here.
 
         Raises:
+            InvalidInput: a part of the wish is wrong.
             SuiteError: there are too many already.
         """
         now = self._clock.now()
+        wish = draft(wanted, now)
         self._expire(now)
         if len(self._injections) >= MAX_INJECTIONS:
             raise SuiteError(
@@ -80,13 +108,22 @@ class InjectionService:
                 hint="DELETE /control/injections clears all",
             )
         self._created += 1
-        injection = replace(draft, number=self._created)
+        injection = replace(wish, number=self._created)
         self._injections[injection.id] = injection
         self._tallies[injection.id] = Tally()
+        self._wishes[injection.id] = wanted
+        self._store.put(_COUNTER, "last", str(self._created).encode())
+        self._save(injection)
         self._arm()
         self._instruments.created.labels(injection.effect.name).inc()
         document = injection_as_json(injection)
-        self._audit.add("injection_created", now, injection=document)
+        self._audit.add(
+            "injection_created",
+            now,
+            session=injection.session,
+            app=injection.app,
+            injection=document,
+        )
         self._log.info("injection_created", **document)
         return injection
 
@@ -142,15 +179,16 @@ class InjectionService:
             tally = self._tallies[one.id]
             number = tally.queries
             tally.queries += 1
-            if (
+            struck = (
                 (not one.max_hits or tally.hits < one.max_hits)
                 and self._triggered(one, tally, ask, now)
                 and one.strikes(number)
-            ):
-                if one.dry_run:
-                    self._record(one, ask, now, "injection_would_apply")
-                else:
-                    found.append(Strike(one, number))
+            )
+            if struck and one.dry_run:
+                self._record(one, ask, now, "injection_would_apply")
+            elif struck:
+                found.append(Strike(one, number))
+            self._save(one)
         return found
 
     def tally(self, injection: Injection) -> Tally:
@@ -169,10 +207,12 @@ class InjectionService:
             wanted = one.trigger.deployment if one.trigger else None
             if wanted is not None and one.covers(app) and fnmatchcase(revision, wanted or "*"):
                 self._tallies[one.id].triggered = True
+                self._save(one)
 
     def _record(self, one: Injection, ask: Ask, now: float, action: str) -> None:
         if one.id in self._tallies:
             self._tallies[one.id].hits += 1
+            self._save(one)
         facts = {
             "injection": one.id,
             "effect": one.effect.name,
@@ -181,7 +221,7 @@ class InjectionService:
             "selector": selector_as_json(ask.terms),
             "surface": str(ask.surface),
         }
-        self._audit.add(action, now, **facts)
+        self._audit.add(action, now, session=ask.session, **facts)
         self._log.info(
             "injected_answer_given" if action == "injection_applied" else action, **facts
         )
@@ -211,14 +251,45 @@ class InjectionService:
 
     def _drop(self, identities: list[str], action: str, now: float) -> None:
         for identity in identities:
-            del self._injections[identity]
+            gone = self._injections.pop(identity)
             hits = self._tallies.pop(identity).hits
-            self._audit.add(action, now, injection=identity, hits=hits)
+            del self._wishes[identity]
+            self._store.remove(_KIND, identity)
+            self._audit.add(
+                action, now, session=gone.session, app=gone.app, injection=identity, hits=hits
+            )
             if hits or action != "injection_expired":
                 self._log.info(action, id=identity, hits=hits)
             else:
                 # Most often a misspelt application or label: whoever relies on it should know.
                 self._log.warning("injection_never_hit", id=identity)
+        self._arm()
+
+    def _save(self, one: Injection) -> None:
+        """Keep an injection with its counts, so that a restarted service goes on with them."""
+        tally = self._tallies[one.id]
+        record = _Record(
+            wish=self._wishes[one.id].model_dump(by_alias=True, exclude_unset=True),
+            number=one.number,
+            created_at=one.created_at,
+            queries=tally.queries,
+            hits=tally.hits,
+            triggered=tally.triggered,
+        )
+        self._store.put(_KIND, one.id, msgspec.json.encode(record))
+
+    def _restore(self) -> None:
+        decode = msgspec.json.Decoder(_Record).decode
+        for _, value in self._store.items(_KIND):
+            record = decode(value)
+            wanted = schemas.Injection.model_validate(record.wish)
+            one = replace(draft(wanted, record.created_at), number=record.number)
+            self._injections[one.id] = one
+            self._wishes[one.id] = wanted
+            self._tallies[one.id] = Tally(
+                queries=record.queries, hits=record.hits, triggered=record.triggered
+            )
+        self._expire(self._clock.now())
         self._arm()
 
     def _arm(self) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from svckit.errors import InvalidInput, NotFound, SuiteError
@@ -12,10 +13,12 @@ from svckit.timestamps import format_timestamp_ms
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mock_newrelic.ports import Store
     from svckit.clock import Clock
 
 MAX_SESSIONS = 100
 DEFAULT_TTL_SECONDS = 3600.0
+_KIND = "session"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +43,13 @@ class Session:
 class SessionService:
     """The sessions that have not ended; `end` is told of each one that does."""
 
-    def __init__(self, *, clock: Clock, end: Callable[[str], None]) -> None:
+    def __init__(self, *, store: Store, clock: Clock, end: Callable[[str], None]) -> None:
+        self._store = store
         self._clock = clock
         self._end = end
-        self._sessions: dict[str, Session] = {}
+        self._sessions = {
+            token: Session(**json.loads(value)) for token, value in store.items(_KIND)
+        }
 
     def create(self, *, name: str = "", ttl: float = DEFAULT_TTL_SECONDS) -> Session:
         """Begin a session of so many seconds.
@@ -63,6 +69,7 @@ class SessionService:
         token = f"ses_{secrets.token_hex(8)}"
         session = Session(token=token, name=name, created_at=now, expires_at=now + ttl)
         self._sessions[token] = session
+        self._store.put(_KIND, token, json.dumps(asdict(session)).encode())
         return session
 
     def require(self, token: str) -> str:
@@ -103,4 +110,5 @@ class SessionService:
 
     def _forget(self, token: str) -> None:
         del self._sessions[token]
+        self._store.remove(_KIND, token)
         self._end(token)
