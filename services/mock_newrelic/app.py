@@ -102,7 +102,9 @@ def create_app(
         open_reading=settings.auth == "open",
     )
     deployments, entities = DeploymentService(store), EntityService(store)
-    nrql = NrqlService(store=store, reader=reader, deployments=deployments, clock=clock)
+    nrql = NrqlService(
+        store=store, reader=reader, deployments=deployments, audit=audit, clock=clock
+    )
     facade = Facade(
         store=store,
         queries=queries,

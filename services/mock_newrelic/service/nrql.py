@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mock_newrelic.domain.injections import Injection
 from mock_newrelic.domain.labels import DIMENSIONS
+from mock_newrelic.domain.nrql import ast
+from mock_newrelic.domain.nrql.apm_metrics import METRIC
+from mock_newrelic.domain.nrql.attributes import APP
 from mock_newrelic.domain.nrql.data import TRANSACTION, Row
 from mock_newrelic.domain.nrql.errors import NrqlError
 from mock_newrelic.domain.nrql.execution import run
 from mock_newrelic.domain.nrql.parser import parse
 from mock_newrelic.domain.nrql.result import Result
+from mock_newrelic.domain.nrql.timing import Range
+from mock_newrelic.domain.nrql.values import number
+from mock_newrelic.service.audit import EVENT_TYPE
 from mock_newrelic.service.deployments import DEPLOYMENT
+from svckit.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +29,9 @@ if TYPE_CHECKING:
     from mock_newrelic.domain.injections import Ask, Strike
     from mock_newrelic.domain.model import Reading, Span, Terms
     from mock_newrelic.domain.nrql.ast import Query
+    from mock_newrelic.domain.query import Question
     from mock_newrelic.ports import Store
+    from mock_newrelic.service.audit import Audit
     from mock_newrelic.service.deployments import DeploymentService
     from mock_newrelic.service.reader import Reader
     from svckit.clock import Clock
@@ -46,8 +56,15 @@ class NrqlService:
     """Runs queries against the reader."""
 
     def __init__(
-        self, *, store: Store, reader: Reader, deployments: DeploymentService, clock: Clock
+        self,
+        *,
+        store: Store,
+        reader: Reader,
+        deployments: DeploymentService,
+        audit: Audit,
+        clock: Clock,
     ) -> None:
+        self._audit = audit
         self._store = store
         self._reader = reader
         self._deployments = deployments
@@ -67,16 +84,76 @@ class NrqlService:
         """
         return self.run(self._parse(text), caller, now=now)
 
-    def run(self, query: Query, caller: Ask, *, now: float | None = None) -> Answered:
-        """Answer a query that has been read already."""
+    def run(
+        self,
+        query: Query,
+        caller: Ask,
+        *,
+        now: float | None = None,
+        window: Range | None = None,
+    ) -> Answered:
+        """Answer a query that has been read already; `window` is its range unless it has one."""
         instant = self._clock.now() if now is None else now
-        view = _View(self._store, self._reader, self._deployments, caller, instant)
-        result = run(query, view, instant)
+        view = _View(self._store, self._reader, self._deployments, self._audit, caller, instant)
+        result = run(query, view, instant, window=window)
         touched = tuple(view.touched[number] for number in sorted(view.touched))
         if touched:
             ask = replace(caller, app=",".join(sorted(result.apps)))
             self._reader.applied(touched, ask, instant)
         return Answered(result=result, injections=touched)
+
+    def number(self, question: Question, caller: Ask, now: float) -> tuple[float, list[str]]:
+        """Return the one number of `metric=nrql` or of a custom metric, and what touched it.
+
+        The query reads the window of the question, unless it says its own, and rows of the
+        question's application only.
+
+        Raises:
+            SuiteError: it cannot be answered, or not by one number that is not negative.
+        """
+        asked = question.queries[0]
+        try:
+            query = self._parse(question.nrql) if question.nrql else _custom_query(question)
+            own = ast.Compare("=", ast.Ref(APP), ast.Literal(asked.app))
+            where = own if query.where is None else ast.And(query.where, own)
+            if not isinstance(query.source, ast.Subquery):
+                query = replace(query, where=where)
+            end = asked.end(now)
+            window = Range(max(end - asked.width, asked.since or 0.0), end, open=asked.at is None)
+            answered = self.run(query, caller, now=now, window=window)
+        except NrqlError as error:
+            raise InvalidInput(
+                f"parameter 'q': {_plain(error.detail)}", code="bad_q", status=400
+            ) from None
+        result = answered.result
+        if len(result.rows) != 1 or len(result.columns) != 1 or result.events:
+            raise InvalidInput(
+                "parameter 'q' does not ask for one number",
+                code="bad_q",
+                status=400,
+                hint="one function of many rows, without FACET and TIMESERIES",
+            )
+        value = number(result.rows[0][result.columns[0]])
+        if value is None:
+            raise NotFound("the query has no number to tell", code="no_data")
+        if value < 0:
+            raise InvalidInput("the number is negative", code="negative_value")
+        return value, answered.injected
+
+
+def _custom_query(question: Question) -> Query:
+    """Return the query over the metric data of one name."""
+    name = question.custom
+    return ast.Query(
+        select=(ast.Item(ast.Call(question.aggregation, (ast.Ref(name),))),),
+        source=(METRIC,),
+        where=ast.Compare("=", ast.Ref("metricName"), ast.Literal(name)),
+    )
+
+
+def _plain(detail: str) -> str:
+    """Return the detail without the caller's own words, which could hold a metric's key."""
+    return re.sub(r"'[^']*'", "what is given", detail)
 
 
 class _View:
@@ -87,12 +164,14 @@ class _View:
         store: Store,
         reader: Reader,
         deployments: DeploymentService,
+        audit: Audit,
         caller: Ask,
         now: float,
     ) -> None:
         self._store = store
         self._reader = reader
         self._deployments = deployments
+        self._audit = audit
         self._caller = caller
         self._session = caller.session
         self._now = now
