@@ -145,4 +145,12 @@ def create_app(
     page = PageService(store=store, injections=injections, clock=clock)
     app.include_router(page_router(page=page, control=control, keys=keys))
     faults = Faults(app, injections=injections, keys=keys, clock=clock, sleep=sleep)
-    return Edge(app, faults=faults, facade=facade, journal=journal, sessions=sessions, clock=clock)
+    return Edge(
+        app,
+        faults=faults,
+        facade=facade,
+        journal=journal,
+        sessions=sessions,
+        clock=clock,
+        registry=registry,
+    )

@@ -207,6 +207,8 @@ class _View:
         """Yield the events of one type."""
         if kind == DEPLOYMENT:
             yield from self._deployments.rows(apps, span, self._session)
+        elif kind == EVENT_TYPE:
+            yield from self._audit.rows(apps, span, self._session)
         elif kind == TRANSACTION:
             raise NrqlError(
                 "the query needs raw events, which are not kept",
