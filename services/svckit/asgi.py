@@ -53,7 +53,12 @@ def create_base_app(
             yield
 
     app = FastAPI(
-        title=title, description=description, version=distribution_version(), lifespan=run
+        title=title,
+        description=description,
+        version=distribution_version(),
+        lifespan=run,
+        # A path with a slash too many is unknown; a redirect would repeat a DELETE elsewhere.
+        redirect_slashes=False,
     )
     install_problem_handlers(app)
     middleware: Any = ObserveRequests

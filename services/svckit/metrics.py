@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import structlog
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
@@ -40,18 +41,32 @@ def install_metrics_route(app: FastAPI, registry: CollectorRegistry) -> None:
     app.add_api_route("/metrics", metrics, methods=["GET"], summary="Prometheus metrics")
 
 
+_durations: WeakKeyDictionary[CollectorRegistry, Histogram] = WeakKeyDictionary()
+
+
+def request_durations(registry: CollectorRegistry) -> Histogram:
+    """Return the registry's histogram of request durations, made at the first call.
+
+    Labels: method, route template, status.
+    """
+    known = _durations.get(registry)
+    if known is None:
+        known = _durations[registry] = Histogram(
+            "http_server_request_duration_seconds",
+            "Time to answer a request.",
+            ["method", "route", "status"],
+            registry=registry,
+        )
+    return known
+
+
 class ObserveRequests:
     """ASGI middleware: request id, duration histogram by route template, one access line."""
 
     def __init__(self, app: ASGIApp, *, registry: CollectorRegistry) -> None:
         self.app = app
         self.log = structlog.get_logger()
-        self.duration = Histogram(
-            "http_server_request_duration_seconds",
-            "Time to answer a request.",
-            ["method", "route", "status"],
-            registry=registry,
-        )
+        self.duration = request_durations(registry)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and record how it ended."""

@@ -6,6 +6,7 @@ Everything else, its validation, documentation and errors, is the framework's.
 from __future__ import annotations
 
 import re
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from mock_newrelic.api.callers import caller_of, digest_of, header, surface_of_request
@@ -14,8 +15,12 @@ from mock_newrelic.api.session import SESSION_KEY, take_session
 from mock_newrelic.domain.surfaces import DATA_PLANE, Surface
 from mock_newrelic.service.journal import MAX_BODY_BYTES, Entry
 from svckit.errors import SuiteError
+from svckit.metrics import request_durations
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prometheus_client import CollectorRegistry
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from mock_newrelic.api.facade import Facade
@@ -45,6 +50,7 @@ class Edge:
         journal: Journal,
         sessions: SessionService,
         clock: Clock,
+        registry: CollectorRegistry,
     ) -> None:
         self._app = app
         self._faults = faults
@@ -52,13 +58,16 @@ class Edge:
         self._journal = journal
         self._sessions = sessions
         self._clock = clock
+        self._durations = request_durations(registry)
+        self._observers: dict[int, Callable[[float], None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or pass on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        surface = surface_of_request(scope)
+        hot = scope["path"] == HOT_PATH and scope["method"] == "GET"
+        surface = Surface.FACADE if hot else surface_of_request(scope)
         if surface is None or surface is Surface.PAGE:
             await self._app(scope, receive, send)
             return
@@ -69,12 +78,13 @@ class Edge:
             return
         if surface not in DATA_PLANE:
             await self._app(scope, receive, send)
-        elif scope["path"] == HOT_PATH and scope["method"] == "GET" and not self._faults.armed:
+        elif hot and not self._faults.armed:
             await self._answer(scope, send, session)
         else:
             await self._observe(scope, receive, send, surface)
 
     async def _answer(self, scope: Scope, send: Send, session: str) -> None:
+        started = perf_counter()
         reply = self._facade.reply(scope)
         key = client = b""
         for name, value in scope["headers"]:
@@ -102,6 +112,11 @@ class Edge:
             {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
         )
         await send({"type": "http.response.body", "body": reply.body})
+        observe = self._observers.get(reply.status)
+        if observe is None:
+            child = self._durations.labels("GET", HOT_PATH, str(reply.status))
+            observe = self._observers[reply.status] = child.observe
+        observe(perf_counter() - started)
 
     async def _observe(self, scope: Scope, receive: Receive, send: Send, surface: Surface) -> None:
         status = 0

@@ -194,7 +194,7 @@ class QueryService:
             for name, value in labels
             if name == "host"
         }
-        return len(hosts)
+        return len(hosts) or None
 
     def _moment(self, strike: Strike, query: Query, now: float) -> Moment:
         injection = strike.injection
