@@ -46,6 +46,7 @@ class VotegenCollector(Collector):
         backlog = GaugeMetricFamily("votegen_backlog", "Requests that wait for a connection.")
         engine = self._controller.engine
         if engine is not None:
+            engine.settle()
             for name, target in engine.tally.targets.items():
                 requests.add_metric([name, "ok"], target.ok)
                 for kind, count in target.errors.items():

@@ -116,7 +116,18 @@ class HistogramRecorder:
         self._max = max(self._max, float(times.max()))
         # The exponent and the upper seven bits of the mantissa are what `bucket_of` returns.
         bits = np.maximum(times, _SMALLEST).view(np.int64) >> (_MANTISSA_BITS - 7)
-        counts = np.bincount(bits - _LOWEST_BITS)
+        self._add(np.bincount(bits - _LOWEST_BITS))
+
+    def absorb(self, histogram: Histogram) -> None:
+        """Add what another recorder has recorded."""
+        if not histogram.counts:
+            return
+        buckets = np.array(list(histogram.counts)) - _LOWEST
+        self._add(np.bincount(buckets, weights=list(histogram.counts.values())).astype(np.int64))
+        self._total += histogram.total_seconds
+        self._max = max(self._max, histogram.max_seconds)
+
+    def _add(self, counts: NDArray[np.int64]) -> None:
         if counts.size > self._counts.size:
             counts[: self._counts.size] += self._counts
             self._counts = counts

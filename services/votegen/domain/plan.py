@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MAX_CONNECTIONS = 10_000
 DEFAULT_RATE = 50.0
 DEFAULT_TIMEOUT_SECONDS = 10.0
+DEFAULT_DURATION_SECONDS = 60.0
+"""Of a run in the foreground; one behind the control plane lasts until it is stopped."""
 DEFAULT_SPLIT_A = 0.66
 
 

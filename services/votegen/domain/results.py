@@ -16,8 +16,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from votegen.domain.histogram import Histogram, HistogramRecorder
+from votegen.domain.histogram import Histogram, HistogramRecorder, bucket_bounds
 from votegen.domain.outcome import FAILURES, ErrorKind
+from votegen.domain.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,12 +57,25 @@ class TargetTally:
             self.ok += count
         else:
             self.errors[error] += count
-        name = outcome.pod_hash
+        self._blame(outcome.pod_hash, count, count if error in FAILURES else 0)
+
+    def merge(self, other: TargetTally) -> None:
+        """Add what another process counted."""
+        self.requests += other.requests
+        self.ok += other.ok
+        for kind, count in other.errors.items():
+            self.errors[kind] += count
+        self.latency.absorb(other.latency.snapshot())
+        self.service.absorb(other.service.snapshot())
+        for name, by_hash in other.hashes.items():
+            self._blame(name, by_hash.requests, by_hash.errors)
+
+    def _blame(self, name: str, requests: int, errors: int) -> None:
         if name not in self.hashes and len(self.hashes) >= MAX_HASHES:
             name = OTHER_HASHES
         by_hash = self.hashes.setdefault(name, HashCount())
-        by_hash.requests += count
-        by_hash.errors += count if error in FAILURES else 0
+        by_hash.requests += requests
+        by_hash.errors += errors
 
 
 @dataclass(slots=True)
@@ -75,6 +89,19 @@ class Tally:
     late_starts: int = 0
     lag: HistogramRecorder = field(default_factory=HistogramRecorder)
     targets: dict[str, TargetTally] = field(default_factory=dict)
+    timeline: Timeline = field(default_factory=Timeline)
+
+    def merge(self, other: Tally) -> None:
+        """Add what another process counted; the sum is exact."""
+        self.planned += other.planned
+        self.sent += other.sent
+        self.completed += other.completed
+        self.abandoned += other.abandoned
+        self.late_starts += other.late_starts
+        self.lag.absorb(other.lag.snapshot())
+        for name, target in other.targets.items():
+            self.targets.setdefault(name, TargetTally()).merge(target)
+        self.timeline.merge(other.timeline)
 
     def record_sent(self, lags_seconds: Sequence[float]) -> None:
         """Count requests that were written so long after their intended times."""
@@ -92,6 +119,28 @@ class Progress:
     in_flight: int = 0
     backlog: int = 0
     reconnects: int = 0
+
+    def merged(self, other: Progress) -> Progress:
+        """Return where a run stands that two processes share."""
+        return Progress(
+            duration_seconds=max(self.duration_seconds, other.duration_seconds),
+            real_seconds=max(self.real_seconds, other.real_seconds),
+            in_flight=self.in_flight + other.in_flight,
+            backlog=self.backlog + other.backlog,
+            reconnects=self.reconnects + other.reconnects,
+        )
+
+
+def detailed_document(tally: Tally, progress: Progress) -> dict[str, Any]:
+    """Return the JSON result with what charts are drawn from: timeline and histograms."""
+    document = result_document(tally, progress)
+    document["timeline"] = tally.timeline.as_json()
+    for name, target in tally.targets.items():
+        counts = target.latency.snapshot().counts
+        document["targets"][name]["histogram_ms"] = [
+            [round(bucket_bounds(bucket)[1] * 1000, 6), counts[bucket]] for bucket in sorted(counts)
+        ]
+    return document
 
 
 def result_document(tally: Tally, progress: Progress) -> dict[str, Any]:

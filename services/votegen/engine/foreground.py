@@ -16,7 +16,12 @@ DRAIN_SECONDS = 8.0
 PROGRESS_SECONDS = 1.0
 
 
-async def run_to_end(engine: Engine, *, on_progress: Callable[[], None] | None) -> bool:
+async def run_to_end(
+    engine: Engine,
+    *,
+    on_progress: Callable[[], None] | None,
+    start_at: float | None = None,
+) -> bool:
     """Run the engine; return whether a signal ended it early.
 
     SIGINT and SIGTERM stop the schedule; what is under way may finish.
@@ -34,7 +39,7 @@ async def run_to_end(engine: Engine, *, on_progress: Callable[[], None] | None) 
         loop.add_signal_handler(number, interrupt)
     progress = loop.create_task(_report(on_progress)) if on_progress else None
     try:
-        await engine.run()
+        await engine.run(start_at=start_at)
     finally:
         for number in signals:
             loop.remove_signal_handler(number)

@@ -10,19 +10,24 @@ This is where a request costs time. Ends are appended to plain lists and counted
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 from votegen.domain.attribution import UNKNOWN
 from votegen.domain.outcome import ErrorKind, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from votegen.domain.results import Tally, TargetTally
     from votegen.ports import Connection, Connector, Timebase
 
 MAX_UNSETTLED = 32_768
+
+End: TypeAlias = tuple[int, str, ErrorKind | None]
+"""How a request ended: its status, the version that answered, and the failure if it was one."""
+
+Observe: TypeAlias = Callable[[list[End], list[float]], None]
+"""Is told how requests ended and how long each took, in seconds from its intended time."""
 
 
 class Lane:
@@ -34,6 +39,7 @@ class Lane:
         timeout_seconds: real time from the intended time to giving up.
         tally: counts of the whole run.
         target: counts of this target.
+        observe: is told of what has ended, whenever it is counted.
     """
 
     def __init__(
@@ -44,6 +50,7 @@ class Lane:
         timeout_seconds: float,
         tally: Tally,
         target: TargetTally,
+        observe: Observe | None = None,
     ) -> None:
         self.limit = 0
         self.reachable = True
@@ -52,6 +59,7 @@ class Lane:
         self._timeout = timeout_seconds
         self._tally = tally
         self._target = target
+        self._observe = observe
         self.on_end: Callable[[float], None] | None = None
         """Called with the time after each request that ended, unless it found no connection:
         whoever replaced that one at once would spin on a dead target."""
@@ -65,7 +73,7 @@ class Lane:
         self._latencies: list[float] = []
         self._services: list[float] = []
         self._lags: list[float] = []
-        self._answers: dict[tuple[int, str], int] = {}
+        self._ends: list[End] = []
         self._closed = False
 
     @property
@@ -103,7 +111,7 @@ class Lane:
             one for one in self._connections if one not in idle and one.intended <= oldest
         ]:
             self._discard(connection)
-            self._end(connection, Outcome(failure=ErrorKind.TIMEOUT))
+            self._end(connection, ErrorKind.TIMEOUT)
         # Without any connection there never was a chance to send.
         kind = ErrorKind.TIMEOUT if self._met else ErrorKind.CONNECT
         while self._waiting and self._waiting[0][0] <= oldest:
@@ -113,10 +121,13 @@ class Lane:
 
     def settle(self) -> None:
         """Count what has ended since the last time."""
-        answers, self._answers = self._answers, {}
-        for (status, pod_hash), count in answers.items():
-            self._target.record(Outcome(status=status, pod_hash=pod_hash), count)
-            self._tally.completed += count
+        for (status, pod_hash, failure), count in Counter(self._ends).items():
+            outcome = Outcome(status=status, pod_hash=pod_hash, failure=failure)
+            self._target.record(outcome, count)
+            self._tally.completed += count if failure is None else 0
+        if self._observe is not None and self._ends:
+            self._observe(self._ends, self._latencies)
+        self._ends.clear()
         for recorded, times in (
             (self._target.latency.record, self._latencies),
             (self._target.service.record, self._services),
@@ -180,8 +191,7 @@ class Lane:
         self._latencies.append(now - intended)
         self._services.append(now - sent_at)
         self._lags.append(sent_at - intended)
-        answer = (status, pod_hash)
-        self._answers[answer] = self._answers.get(answer, 0) + 1
+        self._ends.append((status, pod_hash, None))
         if len(self._latencies) >= MAX_UNSETTLED:
             self.settle()
         self.reachable = True
@@ -196,7 +206,7 @@ class Lane:
     def failed(self, connection: Connection, kind: ErrorKind) -> None:
         """Count a request that lost its connection."""
         self._connections.discard(connection)
-        self._end(connection, Outcome(failure=kind))
+        self._end(connection, kind)
         self._grow()
 
     def stale(self, connection: Connection, payload: bytes) -> None:
@@ -233,12 +243,12 @@ class Lane:
         self._connections.discard(connection)
         connection.drop()
 
-    def _end(self, connection: Connection, outcome: Outcome) -> None:
+    def _end(self, connection: Connection, kind: ErrorKind) -> None:
         now = self._monotonic()
         self._latencies.append(now - connection.intended)
         self._services.append(now - connection.sent_at)
         self._lags.append(connection.sent_at - connection.intended)
-        self._target.record(outcome)
+        self._ends.append((0, UNKNOWN, kind))
         if self.on_end is not None:
             self.on_end(now)
 
@@ -246,7 +256,7 @@ class Lane:
         intended, _, _ = self._waiting.popleft()
         now = self._monotonic()
         self._latencies.append(now - intended)
-        self._target.record(Outcome(failure=kind, pod_hash=UNKNOWN))
+        self._ends.append((0, UNKNOWN, kind))
         if kind is ErrorKind.CONNECT:
             self.reachable = False
         elif self.on_end is not None:

@@ -14,6 +14,7 @@ import math
 from bisect import bisect_right
 from collections import deque
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,9 +29,12 @@ from votegen.domain.wire import VoteRequest
 from votegen.engine.lane import Lane
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from votegen.domain.plan import Plan
     from votegen.domain.profile import Profile
     from votegen.domain.targets import Target
+    from votegen.engine.lane import End
     from votegen.ports import ConnectorFactory, Timebase
 
 # The longest sleep: live changes, time-outs and stopping take effect within it.
@@ -51,6 +55,7 @@ class Engine:
         timebase: real time and the speed of virtual time.
         part: which part of the schedule this engine sends, from 0.
         parts: how many engines share the plan; each counts for itself.
+        observe: is told, target by target, how requests ended and how long they took.
     """
 
     def __init__(
@@ -61,8 +66,10 @@ class Engine:
         timebase: Timebase,
         part: int = 0,
         parts: int = 1,
+        observe: Callable[[str, list[End], list[float]], None] | None = None,
     ) -> None:
         self.plan = plan
+        self._observe = observe
         self.tally = Tally()
         self._connectors = connectors
         self._time = timebase
@@ -157,11 +164,15 @@ class Engine:
 
     def snapshot(self) -> dict[str, Any]:
         """Return the result so far."""
-        for lane in self._all_lanes:
-            lane.settle()
+        self.settle()
         document = result_document(self.tally, self.progress())
         document["sent"] += self.in_flight
         return document
+
+    def settle(self) -> None:
+        """Bring the tally up to date."""
+        for lane in self._all_lanes:
+            lane.settle()
 
     def progress(self) -> Progress:
         """Return where the run stands."""
@@ -325,4 +336,13 @@ class Engine:
             timeout_seconds=plan.timeout_seconds,
             tally=self.tally,
             target=self.tally.targets.setdefault(target.name, TargetTally()),
+            observe=partial(self._note, target.name),
         )
+
+    def _note(self, name: str, ends: list[End], latencies: list[float]) -> None:
+        """Keep the timeline, and tell whoever else wants to know."""
+        errors = sum(failure is not None or status // 100 != 2 for status, _, failure in ends)
+        at = max(0.0, self._elapsed(self._time.monotonic()))
+        self.tally.timeline.add(at, name, errors=errors, latencies=latencies)
+        if self._observe is not None:
+            self._observe(name, ends, latencies)

@@ -44,10 +44,34 @@ def test_wrong_flags_are_refused_before_anything_is_sent(
     assert message in str(error)
 
 
-@pytest.mark.parametrize("flag", ["--stages", "--report-to", "--processes"])
-def test_flags_that_do_nothing_are_not_accepted(flag: str) -> None:
-    """An option without effect would be a lie: it is unknown, exit code 2."""
-    assert CliRunner().invoke(cli, ["run", "--target", URL, flag, "1"]).exit_code == 2
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        pytest.param(("--stages", "1"), "is not TIME:RATE", id="stages"),
+        pytest.param(("--shape", "square:1"), "shape 'square:1' is not known", id="shape"),
+        pytest.param(("--replay", "no-such-file"), "--replay no-such-file", id="replay"),
+        pytest.param(("--plan", "no-such-file"), "--plan no-such-file", id="plan"),
+        pytest.param(("--report-to", "1"), "expected http://HOST:PORT", id="report-to"),
+        pytest.param(("--rate", "5", "--stages", "0s:1"), "exclude each other", id="two-rates"),
+        pytest.param(("--shape", "steady:1", "--stages", "0s:1"), "exclude", id="two-shapes"),
+        pytest.param(("--think", "1s"), "think time belongs to the closed loop", id="think"),
+        pytest.param(("--gets", "2"), "gets is 2, expected a share", id="gets"),
+        pytest.param(("--output", "xml"), "expected text, json, csv", id="output"),
+        pytest.param(
+            ("--report-to", "http://h", "--processes", "2"), "needs a single process", id="both"
+        ),
+    ],
+)
+def test_flags_that_cannot_be_are_explained(flags: tuple[str, ...], reason: str) -> None:
+    """The flag that is wrong is named, and nothing is sent."""
+    with pytest.raises(InvalidInput, match=reason):
+        CliRunner().invoke(cli, ["run", "--target", URL, *flags], catch_exceptions=False)
+
+
+def test_a_run_needs_a_target() -> None:
+    """Neither flag nor plan file: nothing to send to."""
+    with pytest.raises(InvalidInput, match="there is no target"):
+        CliRunner().invoke(cli, ["run"], catch_exceptions=False)
 
 
 def test_help_says_in_which_time_the_rate_counts() -> None:

@@ -14,8 +14,8 @@ from votegen.domain.outcome import ErrorKind, Outcome
 from votegen.domain.plan import Plan
 from votegen.domain.results import MAX_HASHES, Progress, Tally, TargetTally, result_document
 from votegen.domain.targets import Endpoint, Target
-from votegen.domain.text import progress_line, summary
 from votegen.domain.wire import VoteRequest
+from votegen.report.text import progress_line, summary
 from votegen.schemas import PlanBody
 
 STABLE = Target(name="stable", url="http://127.0.0.1:8083", weight=80)

@@ -23,11 +23,11 @@ def summary(document: dict[str, Any]) -> str:
     counts = ", ".join(
         f"{document[name]} {name}" for name in ("planned", "sent", "completed", "abandoned")
     )
-    late_times = f"p99 {_number(late['p99_ms'])} ms, max {_number(late['max_ms'])} ms"
+    late_times = f"p99 {number(late['p99_ms'])} ms, max {number(late['max_ms'])} ms"
     lines = [
         f"duration   {document['duration_s']:g}s ({document['duration_real_s']:g}s real)",
         f"requests   {counts}",
-        f"rate       {_number(document['rate'])}/s sent",
+        f"rate       {number(document['rate'])}/s sent",
         f"late       {late['count']} by more than {late['threshold_ms']:g} ms; {late_times}",
     ]
     for name, target in document["targets"].items():
@@ -45,7 +45,7 @@ def _target(name: str, target: dict[str, Any]) -> list[str]:
         + (", ".join(errors) if errors else "no errors"),
     ]
     for label, times in (("latency", target["latency_ms"]), ("service", target["service_ms"])):
-        values = "  ".join(f"{key} {_number(value)}" for key, value in times.items())
+        values = "  ".join(f"{key} {number(value)}" for key, value in times.items())
         lines.append(f"  {label} ms  {values}")
     lines += [
         f"  hash {pod_hash}  {count['requests']} requests, {count['errors']} errors"
@@ -54,5 +54,6 @@ def _target(name: str, target: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Return a number with at most three decimals, `-` for none."""
     return "-" if value is None else f"{value:.3f}".rstrip("0").rstrip(".")

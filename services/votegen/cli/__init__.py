@@ -1,0 +1,223 @@
+"""Command line of votegen."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads the annotation
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from svckit.cli import create_cli, run_cli, write_output
+from svckit.errors import ExitCode, InvalidInput
+
+if TYPE_CHECKING:
+    from votegen.domain.plan import Plan
+    from votegen.domain.results import Progress, Tally
+
+cli = create_cli(
+    name="votegen",
+    help="Vote traffic on a schedule: an open-loop generator over weighted targets.",
+    epilog=(
+        "votegen run --target http://127.0.0.1:8083 --rate 50 --duration 60s\n"
+        "votegen run --target stable=http://127.0.0.1:8083@80 "
+        "--target canary=http://127.0.0.1:8084@20 --arrivals poisson --output json\n"
+        "votegen run --target http://127.0.0.1:8083 --stages 0s:10,60s:200 "
+        "--output html --out run.html\n"
+        "votegen serve --port 8082"
+    ),
+)
+
+
+@cli.command()
+def run(  # noqa: PLR0917 - one parameter per flag
+    target: Annotated[
+        list[str] | None, typer.Option(help="[NAME=]URL[@WEIGHT]; may be given several times.")
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(help="YAML or JSON file as PUT /control/plan takes it; flags win over it."),
+    ] = None,
+    rate: Annotated[
+        str | None,
+        typer.Option(
+            help="Requests per virtual second over all targets (with SUITE_CLOCK_RATE=10, 50 are "
+            "500 a real second), or max: as fast as answers come [50]."
+        ),
+    ] = None,
+    duration: Annotated[
+        str | None, typer.Option(help="How long, in virtual time [60s, or as the stages say].")
+    ] = None,
+    arrivals: Annotated[str | None, typer.Option(help="constant or poisson [constant].")] = None,
+    stages: Annotated[
+        str | None,
+        typer.Option(help="TIME:RATE,…: straight lines between the points; two of a time step."),
+    ] = None,
+    shape: Annotated[
+        str | None,
+        typer.Option(
+            help="sine:MEAN,AMPLITUDE,PERIOD, spike:BASE,PEAK,AT,FOR or step:RATE,…,EVERY."
+        ),
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="File of recorded arrivals, one time in seconds a line.")
+    ] = None,
+    connections: Annotated[
+        int | None, typer.Option(help="Most connections to a target [chosen by the rate].")
+    ] = None,
+    voters: Annotated[str | None, typer.Option(help="new, returning or returning:N [new].")] = None,
+    split_a: Annotated[float | None, typer.Option(help="Share of votes for a [0.66].")] = None,
+    gets: Annotated[
+        float | None, typer.Option(help="Share of requests that only look at the page [0].")
+    ] = None,
+    think: Annotated[
+        str | None, typer.Option(help="Closed loop: pause of a connection after an answer [0s].")
+    ] = None,
+    timeout: Annotated[
+        str | None, typer.Option(help="Real time from the intended time to giving up [10s].")
+    ] = None,
+    host_header: Annotated[
+        str | None, typer.Option(help="Host header, for targets behind an ingress.")
+    ] = None,
+    ca: Annotated[Path | None, typer.Option(help="Authorities to trust for https (PEM).")] = None,
+    insecure: Annotated[  # noqa: FBT002 - a switch on the command line
+        bool, typer.Option("--insecure", help="Do not verify certificates of https targets.")
+    ] = False,
+    report_to: Annotated[
+        str | None, typer.Option(help="mock-newrelic that is told what the client saw.")
+    ] = None,
+    report_app: Annotated[str, typer.Option(help="Application name of these reports.")] = "votegen",
+    report_key: Annotated[
+        str, typer.Option(envvar="VOTEGEN_REPORT_KEY", help="Api-Key of these reports.")
+    ] = "test-key",
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Cores to use.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(help="Same seed, same schedule, same votes [1].")
+    ] = None,
+    output: Annotated[str, typer.Option(help="text, json, csv, html or prometheus.")] = "text",
+    out: Annotated[Path | None, typer.Option(help="Write the result to this file.")] = None,
+) -> None:
+    """Send one plan and print its result.
+
+    Exit code 0 when at least one request was answered with 2xx, 5 when none was, 130 when a
+    signal ended the run early (the result so far is printed).
+    """
+    from votegen.cli.flags import plan_of, shape_of  # noqa: PLC0415 - keeps --help fast
+    from votegen.report import FORMATS, render  # noqa: PLC0415
+
+    if output not in FORMATS:
+        raise InvalidInput(f"--output {output}: expected {', '.join(FORMATS)}")
+    if report_to is not None and processes > 1:
+        raise InvalidInput("--report-to needs a single process", hint="leave out --processes")
+    wanted = plan_of(
+        plan,
+        targets=target,
+        rate=rate,
+        duration=duration,
+        arrivals=arrivals,
+        shape=shape_of(stages, shape, replay),
+        connections=connections,
+        voters=voters,
+        split_a=split_a,
+        gets=gets,
+        think=think,
+        timeout=timeout,
+        host_header=host_header,
+        seed=seed,
+    )
+    observer = None if report_to is None else (report_to, report_app, report_key)
+    document, interrupted = _run(
+        wanted,
+        processes=processes,
+        tls=(None if ca is None else str(ca), not insecure),
+        observer=observer,
+    )
+    write_output(render(document, output), out=out)
+    if interrupted:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    if not any(target["ok"] for target in document["targets"].values()):
+        typer.echo("error: no request succeeded", err=True)
+        typer.echo("hint: is the target up? the result counts the errors by kind", err=True)
+        raise typer.Exit(ExitCode.COULD_NOT_JUDGE)
+
+
+@cli.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one [8082].")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug|info|warning|error.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="auto|json|console.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file of settings.")] = None,
+) -> None:
+    """Serve the control plane: PUT a plan, start it, change it while it runs."""
+    from svckit.clock import clock_from_environment  # noqa: PLC0415 - keeps --help fast
+    from svckit.logging import configure_logging  # noqa: PLC0415
+    from svckit.server import serve as serve_app  # noqa: PLC0415
+    from votegen.app import create_app  # noqa: PLC0415
+    from votegen.settings import VotegenSettings  # noqa: PLC0415
+
+    settings = VotegenSettings.load(
+        config=config, host=host, port=port, log_level=log_level, log_format=log_format
+    )
+    configure_logging(level=settings.log_level, log_format=settings.log_format, service="votegen")
+    serve_app(
+        create_app(settings, clock=clock_from_environment()),
+        service="votegen",
+        host=settings.host,
+        port=settings.port,
+    )
+
+
+def _run(
+    plan: Plan,
+    *,
+    processes: int,
+    tls: tuple[str | None, bool],
+    observer: tuple[str, str, str] | None,
+) -> tuple[dict[str, Any], bool]:
+    """Run the plan; return its result and whether a signal ended it."""
+    import sys  # noqa: PLC0415 - keeps --help fast
+
+    from svckit.clock import clock_from_environment  # noqa: PLC0415
+    from votegen.adapters.observer import Observer  # noqa: PLC0415
+    from votegen.adapters.processes import (  # noqa: PLC0415
+        run_here,
+        run_in_processes,
+        tls_context,
+    )
+    from votegen.domain.results import detailed_document, result_document  # noqa: PLC0415
+    from votegen.report.text import progress_line  # noqa: PLC0415
+
+    clock = clock_from_environment()
+    terminal = sys.stderr.isatty()
+
+    def show(tally: Tally, progress: Progress) -> None:
+        sys.stderr.write(f"\r\x1b[K{progress_line(result_document(tally, progress))}")
+        sys.stderr.flush()
+
+    on_progress = show if terminal else None
+    told: dict[str, int] | None = None
+    if processes > 1:
+        tally, progress, interrupted = run_in_processes(
+            plan, processes, clock_rate=clock.rate, tls=tls, on_progress=on_progress
+        )
+    else:
+        listener = Observer(*observer, clock=clock) if observer else None
+        tally, progress, interrupted = run_here(
+            plan,
+            clock_rate=clock.rate,
+            tls=tls_context(*tls),
+            on_progress=on_progress,
+            observer=listener,
+        )
+        told = None if listener is None else listener.counts()
+    if terminal:
+        sys.stderr.write("\n")
+    document = detailed_document(tally, progress)
+    if told is not None:
+        document["reported"] = told
+    return document, interrupted
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    run_cli(cli)
