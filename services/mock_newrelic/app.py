@@ -101,7 +101,10 @@ def create_app(
         admin=settings.admin_key.get_secret_value(),
         open_reading=settings.auth == "open",
     )
-    deployments, entities = DeploymentService(store), EntityService(store)
+    deployments, entities = (
+        DeploymentService(store, created=injections.deployed),
+        EntityService(store),
+    )
     nrql = NrqlService(
         store=store, reader=reader, deployments=deployments, audit=audit, clock=clock
     )

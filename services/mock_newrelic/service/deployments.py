@@ -14,7 +14,7 @@ from svckit.errors import NotFound
 from svckit.randomness import stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mock_newrelic.domain.model import Span
     from mock_newrelic.ports import Store
@@ -76,10 +76,14 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeploymentService:
-    """Creates, lists and deletes markers; they live in the store's documents."""
+    """Creates, lists and deletes markers; they live in the store's documents.
 
-    def __init__(self, store: Store) -> None:
+    `created` is told the application and revision of each new one.
+    """
+
+    def __init__(self, store: Store, *, created: Callable[[str, str], None]) -> None:
         self._store = store
+        self._created = created
 
     def create(
         self, *, app: str, revision: str, at: float, session: str, **more: Any
@@ -90,6 +94,7 @@ class DeploymentService:
         made = Deployment(number=number, app=app, revision=revision, at=at, **more)
         self._store.put(_COUNTER, "last", str(number).encode(), session)
         self._store.put(_KIND, f"{number:012d}", msgspec.json.encode(made), session)
+        self._created(app, revision)
         return made
 
     def listed(self, app: str | None, session: str) -> list[Deployment]:
