@@ -20,6 +20,7 @@ from mock_newrelic.domain.nrql.rings import (
     RingTotal,
     only_labels,
     plan_leaf,
+    plan_rows,
     required_apps,
     series_row,
 )
@@ -139,19 +140,19 @@ class Aggregation:
         require_kept(self._window, context.now)
         key_of = self._key_function()
         latency = any(plan.latency for plan in plans)
+        read = plan_rows(self._query.where)
         shared = frozenset.intersection(*(plan.terms for plan in plans)) if plans else frozenset()
         spans = [(WHOLE, self._window.span)] + [(i, b.span) for i, b in enumerate(self._buckets)]
         new = lambda: [RingTotal(plan) for plan in plans]  # noqa: E731 - made once, used below
         for app in sorted(apps):
             for index, span in spans:
                 for labels, reading in context.data.series(app, shared, span, latency=latency):
-                    if not reading.counts.samples:
-                        continue
                     row = series_row(app, labels)
-                    key = key_of(row)
+                    count = read(row, reading)
+                    key = key_of(row) if count else None
                     if key is None:
                         continue
-                    self._inspected[index] += reading.counts.samples
+                    self._inspected[index] += count
                     for total in self._group(index, key, new):
                         total.add(row, reading)
         context.say("computed from all samples, exactly")

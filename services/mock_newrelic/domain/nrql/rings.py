@@ -158,6 +158,21 @@ def plan_leaf(leaf: Leaf, where: Expr | None, answerable: Callable[[str], bool])
     )
 
 
+def plan_rows(where: Expr | None) -> Callable[[Mapping[str, Any], Reading], int]:
+    """Return the function that tells how many samples of a series a query reads.
+
+    Only for conditions with which `plan_leaf` has planned a leaf.
+    """
+    by_label, outcome = split_condition(conjuncts(where), lambda _label: True) or ([], ALL)
+    condition = conjunction(by_label)
+    holds = None if condition is None else condition_of(condition)
+
+    def count(row: Mapping[str, Any], reading: Reading) -> int:
+        return outcome_count(reading, outcome) if holds is None or holds(row) else 0
+
+    return count
+
+
 def split_condition(
     conditions: list[Expr], answerable: Callable[[str], bool]
 ) -> tuple[list[Expr], str] | None:
