@@ -35,6 +35,14 @@ def environment(package: str) -> Environment:
     return made
 
 
+def text_environment(package: str) -> Environment:
+    """Return the same for templates of plain text, such as source code: nothing is escaped."""
+    made = environment(package)
+    made.autoescape = False
+    made.filters["repr"] = repr
+    return made
+
+
 def inline_json(value: Any) -> Markup:
     """Return JSON for a script element: nothing in it can close the element or open a comment."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)

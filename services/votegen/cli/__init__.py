@@ -28,6 +28,10 @@ cli = create_cli(
 )
 
 
+plan_cli = typer.Typer(no_args_is_help=True, help="Check plan files; hand them to other engines.")
+cli.add_typer(plan_cli, name="plan")
+
+
 @cli.command()
 def run(  # noqa: PLR0917 - one parameter per flag
     target: Annotated[
@@ -165,6 +169,37 @@ def serve(
         host=settings.host,
         port=settings.port,
     )
+
+
+@plan_cli.command("show")
+def show_plan(
+    plan: Annotated[Path, typer.Argument(help="YAML or JSON file, as --plan takes it.")],
+) -> None:
+    """Check a plan file and print the plan with all its defaults, as JSON."""
+    import json  # noqa: PLC0415 - keeps --help fast
+
+    from votegen.cli.flags import read_plan  # noqa: PLC0415
+
+    write_output(json.dumps(read_plan(plan).to_document(), indent=2), out=None)
+
+
+@plan_cli.command("export")
+def export_plan(
+    plan: Annotated[Path, typer.Argument(help="YAML or JSON file, as --plan takes it.")],
+    locust: Annotated[bool, typer.Option("--locust", help="As a locustfile.")] = True,  # noqa: FBT002
+    out: Annotated[Path | None, typer.Option(help="Write it to this file.")] = None,
+) -> None:
+    """Write the same traffic for another engine, where one machine is not enough."""
+    from votegen.cli.flags import plan_of  # noqa: PLC0415 - keeps --help fast
+    from votegen.report.locust import export_locust  # noqa: PLC0415
+
+    if not locust:
+        raise InvalidInput("plan export: locust is the one format there is", hint="--locust")
+    try:
+        text = export_locust(plan_of(plan))
+    except ValueError as error:
+        raise InvalidInput(f"plan export {plan}: {error}") from None
+    write_output(text, out=out)
 
 
 def _run(

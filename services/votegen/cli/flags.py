@@ -38,14 +38,14 @@ def shape_of(stages: str | None, shape: str | None, replay: Path | None) -> Prof
 def plan_of(
     file: Path | None,
     *,
-    targets: list[str] | None,
-    rate: str | None,
-    duration: str | None,
-    arrivals: str | None,
-    shape: Profile | None,
-    think: str | None,
-    timeout: str | None,
-    voters: str | None,
+    targets: list[str] | None = None,
+    rate: str | None = None,
+    duration: str | None = None,
+    arrivals: str | None = None,
+    shape: Profile | None = None,
+    think: str | None = None,
+    timeout: str | None = None,
+    voters: str | None = None,
     **others: Any,
 ) -> Plan:
     """Return the plan of the file, if there is one, with what the flags say."""
