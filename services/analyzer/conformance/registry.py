@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analyzer.conformance import contenders, kayenta
+from analyzer.conformance import contenders, engines, kayenta
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
 REPLAYS: Mapping[str, Replay] = {
     "asymptotic_cs": contenders.replay_asymptotic_cs,
+    "bayes_beta": engines.replay_posterior,
     "boundaries": contenders.replay_boundary,
     "cmh": contenders.replay_cmh,
+    "ecs": engines.replay_spending,
+    "evalue_combination": engines.replay_combination,
     "kayenta_classifier": kayenta.replay_classifier,
     "kayenta_issues": kayenta.replay_issue,
     "kayenta_mannwhitney": kayenta.replay_mann_whitney,
@@ -23,5 +26,14 @@ REPLAYS: Mapping[str, Replay] = {
     "ks_2samp": contenders.replay_ks,
     "lindon_malek_multinomial": contenders.replay_multinomial,
     "mannwhitney": contenders.replay_mann_whitney,
+    "nch_loglik": engines.replay_log_z,
+    "planning": engines.replay_planning,
+    "quantile_ci": engines.replay_quantile,
+    "ripr_2x2": engines.replay_ripr,
+    "scme": engines.replay_scme,
+    "scme_boost": engines.replay_boost,
+    "srm": engines.replay_split,
+    "t_eprocess": engines.replay_block_t,
+    "tilt_logZ": engines.replay_tilt,
     "two_proportion": contenders.replay_two_proportion,
 }

@@ -1,0 +1,204 @@
+"""Stratified conditional mixture e-process: anytime-valid evidence from windows.
+
+The state of a metric is one curve, L(beta) = sum over windows of the log likelihood ratio of beta
+against 0 given the margins of the window. Everything follows from it: evidence of harm, evidence of
+harmlessness and a confidence sequence, at any time and after any number of looks. Under every
+beta at or below the margin each factor has a mean of at most 1, whatever base rates, weights and
+window lengths do, so by Ville's inequality the evidence ever reaches 1/alpha with probability alpha
+at most.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analyzer.domain.noncentral import log_likelihood, log_null, log_z
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Table = tuple[int, int, int, int]
+
+GRID: Floats = np.round(np.arange(-40, 41) / 10, 1)
+"""Log odds ratios at which the curve is kept, besides the margins."""
+PASS_SPREAD = 0.7
+"""Standard deviation of the harmless effects that the evidence for a pass bets on."""
+
+
+def nodes(*margins: float) -> Floats:
+    """Return the grid with the margins among its nodes."""
+    return np.unique(np.concatenate([GRID, np.asarray(margins, float)]))
+
+
+def curve(table: Table, betas: Floats) -> Floats:
+    """Return what a window adds to the curve.
+
+    `table`: requests and bad ones of the canary, requests and bad ones of stable.
+    """
+    return log_likelihood(*table, betas)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailPrior:
+    """Where harm is looked for: beyond the margin, half-normal with standard deviation 1."""
+
+    betas: Floats
+    log_weights: Floats
+    margin: int
+    beyond: slice
+
+    @classmethod
+    def beyond_margin(cls, betas: Floats, margin: float) -> FailPrior:
+        """Return the prior on the nodes above the margin, which must be a node itself."""
+        index = int(np.searchsorted(betas, margin))
+        beyond = slice(index + 1, None)
+        distance = betas[beyond] - margin
+        return cls(
+            betas=betas,
+            log_weights=_normalised(-(distance**2) / 2),
+            margin=index,
+            beyond=beyond,
+        )
+
+    def against_margin(self, curve: Floats) -> Floats:
+        """Return the curve beyond the margin relative to its value at the margin."""
+        relative: Floats = curve[self.beyond] - curve[self.margin]
+        return relative
+
+    def log_e(self, curve: Floats) -> float:
+        """Return the log evidence of harm from the beginning on."""
+        return log_sum(self.against_margin(curve) + self.log_weights)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateOnset:
+    """Evidence of harm that may have begun with any window (Shiryaev-Roberts mixture).
+
+    Each window gets 1/planned of the stake; what is not staked yet counts as it is.
+
+    Attributes:
+        log_wealth: per node, log of the staked wealth; -inf before the first window.
+        windows: windows so far.
+        planned: windows of the plan.
+    """
+
+    log_wealth: Floats
+    windows: int
+    planned: int
+
+    @classmethod
+    def start(cls, prior: FailPrior, planned: int) -> LateOnset:
+        """Return the state before any window."""
+        return cls(
+            log_wealth=np.full(len(prior.log_weights), -np.inf),
+            windows=0,
+            planned=max(1, planned),
+        )
+
+    def after(self, growth: Floats) -> LateOnset:
+        """Return the state after a window with this log growth per node."""
+        wealth = self.log_wealth
+        if self.windows < self.planned:
+            wealth = np.logaddexp(wealth, -math.log(self.planned))
+        return LateOnset(log_wealth=wealth + growth, windows=self.windows + 1, planned=self.planned)
+
+    def log_e(self, prior: FailPrior) -> float:
+        """Return the log evidence."""
+        rest = 1 - min(self.windows, self.planned) / self.planned
+        staked = log_sum(self.log_wealth + prior.log_weights)
+        return float(np.logaddexp(staked, math.log(rest) if rest > 0 else -math.inf))
+
+
+def half_and_half(first: float, second: float) -> float:
+    """Return the log of the mean of two e-values given as logs."""
+    return float(np.logaddexp(first, second)) - math.log(2)
+
+
+def pass_log_e(curve: Floats, betas: Floats, margin: float) -> float:
+    """Return the log evidence that the odds ratio is below the margin, a node of the curve.
+
+    Half of the prior is on exactly no effect, half spreads normally around it.
+    """
+    index = int(np.searchsorted(betas, margin))
+    below = betas[:index]
+    weights = np.exp(_normalised(-(below**2) / (2 * PASS_SPREAD**2))) / 2
+    weights[int(np.argmin(np.abs(below)))] += 0.5
+    return log_sum(curve[:index] + np.log(weights)) - float(curve[index])
+
+
+def fail_series(
+    tables: Iterable[Table], *, margin: float, planned: int
+) -> list[tuple[float, float, float]]:
+    """Return, window by window, the log evidence from the start, of late onset, and of both."""
+    betas = nodes(margin)
+    prior = FailPrior.beyond_margin(betas, margin)
+    total, late = np.zeros(len(betas)), LateOnset.start(prior, planned)
+    found = []
+    for table in tables:
+        step = curve(table, betas)
+        total = total + step
+        late = late.after(prior.against_margin(step))
+        plain, onset = prior.log_e(total), late.log_e(prior)
+        found.append((plain, onset, half_and_half(plain, onset)))
+    return found
+
+
+def pass_series(tables: Iterable[Table], *, margin: float) -> list[float]:
+    """Return the log evidence for a pass, window by window."""
+    betas = nodes(margin)
+    total, found = np.zeros(len(betas)), []
+    for table in tables:
+        total = total + curve(table, betas)
+        found.append(pass_log_e(total, betas, margin))
+    return found
+
+
+def boost(table: Table, *, alpha: float, before: float = 1.0, margin: float = 0.0) -> float:
+    """Return the largest factor b >= 1 that the evidence may be multiplied with after this window.
+
+    With evidence `before`, min(b before M(X), 1/alpha) must have the mean `before` under the
+    margin: what a look at discrete data overshoots is given back. M is the window's mixture over
+    `FailPrior`; at most 1e6 (then the evidence cannot reach 1/alpha anyway).
+    """
+    count_canary, bad_canary, count_stable, bad_stable = table
+    bad = bad_canary + bad_stable
+    betas = nodes(margin)
+    prior = FailPrior.beyond_margin(betas, margin)
+    x, log_p = log_null(count_canary, count_stable, bad)
+    log_normaliser = log_z(count_canary, count_stable, bad, betas)
+    null = np.exp(log_p + margin * x - log_normaliser[prior.margin])
+    relative = np.multiply.outer(x, betas[prior.beyond] - margin)
+    relative -= log_normaliser[prior.beyond] - log_normaliser[prior.margin]
+    factor = np.exp(relative + prior.log_weights).sum(axis=1)
+    cap = 1 / alpha
+
+    def mean(b: float) -> float:
+        return float(np.minimum(b * before * factor, cap) @ null)
+
+    low, high = 1.0, 1e6
+    if mean(low) >= before * (1 - 1e-12) or mean(high) < before:
+        return low if mean(low) >= before * (1 - 1e-12) else high
+    for _ in range(100):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if mean(middle) < before else (low, middle)
+    return low
+
+
+def log_sum(exponents: Sequence[float] | Floats) -> float:
+    """Return log sum exp; -inf for no or only impossible terms."""
+    array = np.asarray(exponents, float)
+    highest = float(array.max(initial=-math.inf))
+    if math.isinf(highest):
+        return highest
+    return highest + math.log(float(np.exp(array - highest).sum()))
+
+
+def _normalised(log_weights: Floats) -> Floats:
+    return log_weights - log_sum(log_weights)
