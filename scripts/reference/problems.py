@@ -154,7 +154,24 @@ PROBLEMS = {
     "too_many_injections": Problem(
         "409", "There are 1000 injections already.", "`DELETE /control/injections`"
     ),
-    "bad_wait": Problem("422", "Not exactly one of `samples` and `count`.", "Give one."),
+    "bad_scope": Problem("422", "A label of an injection is no label, or a field.", "Mend it."),
+    "bad_surface": Problem(
+        "422", "The surface is unknown, or the effect cannot act there.", "Read the hint."
+    ),
+    "bad_schedule": Problem(
+        "422", "Start, schedule or trigger of an injection cannot be read.", "Read the hint."
+    ),
+    "unknown_session": Problem(
+        "400", "The session has never begun, or it has ended.", "`POST /control/sessions`"
+    ),
+    "too_many_sessions": Problem(
+        "409", "There are 100 sessions already.", "`DELETE /control/sessions/{token}`"
+    ),
+    "bad_wait": Problem(
+        "422",
+        "Not exactly one of `samples`, `count` and `metric` (with `op`, `value`).",
+        "Give one.",
+    ),
     "bad_timeout": Problem("422", "`timeout` is not a duration up to 1m.", "`timeout=30s`"),
     "wait_timeout": Problem("408", "It did not come in time.", "The detail says how much came."),
     # canary-analyzer

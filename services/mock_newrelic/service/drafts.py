@@ -78,10 +78,10 @@ def _scope(wanted: schemas.Injection) -> Terms:
     pairs = {name: value for name, value in given.items() if value is not None}
     for name, value in wanted.labels.items():
         if not name or not value or len(name) > 255 or len(value) > 255:
-            raise InvalidInput("labels has an empty or too long name or value", code="bad_selector")
+            raise InvalidInput("labels has an empty or too long name or value", code="bad_scope")
         if name in _DIMENSIONS:
             raise InvalidInput(
-                f"labels.{name} is a member of its own", code="bad_selector", hint=f'"{name}": …'
+                f"labels.{name} is a member of its own", code="bad_scope", hint=f'"{name}": …'
             )
         pairs[name] = value
     return frozenset(pairs.items())
