@@ -22,20 +22,20 @@ class Store(Protocol):
         """Keep a batch as a whole, or raise SuiteError and keep nothing of it."""
         ...
 
-    def application(self, name: str) -> Application | None:
-        """Return what is known of an application, or None when it has sent nothing."""
+    def application(self, name: str, session: str = "") -> Application | None:
+        """Return what is known of an application in a session, or None when that is nothing."""
         ...
 
-    def applications(self) -> Iterator[Application]:
-        """Yield all applications in the order of their names."""
+    def applications(self, session: str = "") -> Iterator[Application]:
+        """Yield all applications of a session in the order of their names."""
         ...
 
-    def version(self, name: str) -> int:
+    def version(self, name: str, session: str = "") -> int:
         """Return a number that changes whenever an answer about the application may change."""
         ...
 
-    def reset(self, name: str | None = None) -> int:
-        """Forget one application or all; return how many were forgotten."""
+    def reset(self, name: str | None = None, session: str = "") -> int:
+        """Forget one application of a session, or all of them; return how many were forgotten."""
         ...
 
     def put(self, kind: str, key: str, value: bytes, session: str = "") -> None:

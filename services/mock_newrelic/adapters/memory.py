@@ -19,8 +19,8 @@ class MemoryStore:
     def __init__(self, *, max_apps: int, max_series: int) -> None:
         self._max_apps = max_apps
         self._max_series = max_series
-        self._apps: dict[str, Application] = {}
-        self._versions: dict[str, int] = {}
+        self._apps: dict[tuple[str, str], Application] = {}
+        self._versions: dict[tuple[str, str], int] = {}
         self._changes = 0
         self._documents: dict[tuple[str, str], dict[str, bytes]] = {}
 
@@ -33,34 +33,35 @@ class MemoryStore:
         self._make_room(batch, now)
         self._changes += 1
         for name in sorted(batch.apps):
-            self._versions[name] = self._changes
-            if name not in self._apps:
-                self._apps[name] = Application(name, max_series=self._max_series)
-            self._apps[name].forget(now)
+            place = (batch.session, name)
+            self._versions[place] = self._changes
+            if place not in self._apps:
+                self._apps[place] = Application(name, max_series=self._max_series)
+            self._apps[place].forget(now)
         for key, seconds in batch.bins.items():
-            app = self._apps[key.app]
+            app = self._apps[batch.session, key.app]
             for second, one in seconds.items():
                 app.add(key.labels, second, one.counts, one.histogram, now)
 
-    def application(self, name: str) -> Application | None:
+    def application(self, name: str, session: str = "") -> Application | None:
         """Return what is known of an application."""
-        return self._apps.get(name)
+        return self._apps.get((session, name))
 
-    def applications(self) -> Iterator[Application]:
-        """Yield all applications by name."""
-        return (app for _, app in sorted(self._apps.items()))
+    def applications(self, session: str = "") -> Iterator[Application]:
+        """Yield all applications of a session by name."""
+        return (app for (where, _), app in sorted(self._apps.items()) if where == session)
 
-    def version(self, name: str) -> int:
+    def version(self, name: str, session: str = "") -> int:
         """Return the number of the application's last change."""
-        return self._versions.get(name, 0)
+        return self._versions.get((session, name), 0)
 
-    def reset(self, name: str | None = None) -> int:
-        """Forget one application or all."""
-        names = [name] if name in self._apps else [] if name else list(self._apps)
-        for known in names:
-            del self._apps[known]
-            del self._versions[known]
-        return len(names)
+    def reset(self, name: str | None = None, session: str = "") -> int:
+        """Forget one application of a session, or all."""
+        gone = [place for place in self._apps if place[0] == session and name in {None, place[1]}]
+        for place in gone:
+            del self._apps[place]
+            del self._versions[place]
+        return len(gone)
 
     def put(self, kind: str, key: str, value: bytes, session: str = "") -> None:
         """Keep a document."""
@@ -79,14 +80,14 @@ class MemoryStore:
         self._documents.get((session, kind), {}).pop(key, None)
 
     def _make_room(self, batch: Batch, now: float) -> None:
-        new = sum(name not in self._apps for name in batch.apps)
+        new = sum((batch.session, name) not in self._apps for name in batch.apps)
         if len(self._apps) + new <= self._max_apps:
             return
-        for name, app in list(self._apps.items()):
+        for place, app in list(self._apps.items()):
             app.forget(now)
             if app.empty:
-                del self._apps[name]
-                del self._versions[name]
+                del self._apps[place]
+                del self._versions[place]
         if len(self._apps) + new > self._max_apps:
             raise SuiteError(
                 "the batch names more applications than there is room for",

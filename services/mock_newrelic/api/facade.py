@@ -11,6 +11,7 @@ from math import floor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mock_newrelic.api.callers import caller_of
+from mock_newrelic.api.session import session_of
 from mock_newrelic.domain.metrics import ERROR_METRICS, error_percent
 from mock_newrelic.domain.query import (
     Query,
@@ -109,8 +110,14 @@ class Facade:
     def _reply(self, query_string: bytes, question: Question, scope: Scope) -> Reply:
         query = question.queries[0]
         now = self._clock.now()
+        session = session_of(scope)
         second, version = floor(now), self._store.version(query.app)
-        lasting = query.slides and question.plain and not self._injections.covers(query.app)
+        lasting = (
+            not session
+            and query.slides
+            and question.plain
+            and not self._injections.covers(query.app)
+        )
         if lasting:
             known = self._replies.get(query_string)
             if known is not None and known[0] == second and known[1] == version:

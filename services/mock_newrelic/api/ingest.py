@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse
 
 from mock_newrelic.api.dependencies import ingest_key
 from mock_newrelic.api.edge import JOURNAL_KEY
+from mock_newrelic.api.session import session_of
 from mock_newrelic.service.ingest import MAX_BODY_BYTES, IngestService, Receipt, too_large
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def ingest_router(*, ingest: IngestService, keys: Keys) -> APIRouter:
             await _body(request),
             encoding=request.headers.get("content-encoding", ""),
             request_id=request.headers.get("x-request-id", "")[:_MAX_REQUEST_ID],
+            session=session_of(request.scope),
         )
         facts = request.scope.get(JOURNAL_KEY)
         if facts is not None:

@@ -12,6 +12,7 @@ from mock_newrelic.api.dependencies import reading_key
 from mock_newrelic.api.edge import HOT_PATH, JOURNAL_KEY
 from mock_newrelic.api.facade import INJECTION_HEADER
 from mock_newrelic.api.parameters import parameters
+from mock_newrelic.api.session import session_of
 from mock_newrelic.domain.histogram import SCALE, upper_bound
 from mock_newrelic.domain.query import (
     parse_histogram_query,
@@ -145,13 +146,17 @@ def metrics_router(
         }
 
     @router.get("/v1/apps", summary="Known applications", dependencies=guarded)
-    async def applications() -> dict[str, Any]:
+    async def applications(request: Request) -> dict[str, Any]:
         now = clock.now()
-        return {"apps": [_application(app, now) for app in store.applications()]}
+        return {
+            "apps": [
+                _application(app, now) for app in store.applications(session_of(request.scope))
+            ]
+        }
 
     @router.get("/v1/apps/{app}", summary="One application", dependencies=guarded)
-    async def application(app: str) -> dict[str, Any]:
-        known = store.application(require_app(app))
+    async def application(request: Request, app: str) -> dict[str, Any]:
+        known = store.application(require_app(app), session_of(request.scope))
         if known is None:
             raise NotFound(
                 "the application has never sent a sample",

@@ -64,6 +64,7 @@ class Query:
         since: instant before which samples do not count; None means no such bound.
         argument: what the metric's own parameter says; the default of the metric unless given.
         step: seconds per point of a chart; 0 when none was asked for.
+        session: token of the session, empty for the default one.
         asked: the metric's name in the words of the caller.
         source: where the samples must come from; `auto` for the best that there is.
     """
@@ -81,6 +82,7 @@ class Query:
     step: int = 0
     asked: str = ""
     source: str = "auto"
+    session: str = ""
 
     @property
     def slides(self) -> bool:

@@ -66,8 +66,7 @@ class ControlService:
 
     def samples_of(self, app: str, session: str = "") -> int:
         """Return how many samples an application has sent since it was last forgotten."""
-        del session
-        known = self._store.application(app)
+        known = self._store.application(app, session)
         return known.samples if known else 0
 
     def measured(self, app: str, metric: str, width: int, session: str = "") -> float | None:
@@ -82,7 +81,9 @@ class ControlService:
         """
         draft = self.draft(wanted)
         now = self._clock.now()
-        covered = [one.name for one in self._store.applications() if draft.covers(one.name)]
+        covered = [
+            one.name for one in self._store.applications(draft.session) if draft.covers(one.name)
+        ]
         metric = draft.metric or DEFAULT_SET_METRIC
         return {
             "injection": injection_as_json(draft),
@@ -90,7 +91,9 @@ class ControlService:
                 {
                     "app": app,
                     "metric": metric,
-                    "measured": self._measure.value(app, draft.scope, metric, now),
+                    "measured": self._measure.value(
+                        app, draft.scope, metric, now, session=draft.session
+                    ),
                 }
                 for app in covered[:MAX_PREVIEWED]
             ],
@@ -99,13 +102,14 @@ class ControlService:
 
     def end_session(self, session: str) -> None:
         """Forget everything of a session that has ended."""
+        self._store.reset(None, session)
         self.injections.clear(session=session)
         self.journal.clear(session)
         self.audit.add("session_ended", self._clock.now(), ended=session)
 
     def reset(self, app: str | None, session: str = "") -> dict[str, Any]:
         """Forget samples and injections of one application, or everything but the audit."""
-        apps = self._store.reset(app)
+        apps = self._store.reset(app, session)
         cleared = self.injections.clear(app=app, session=session)
         self._ingest.forget_requests()
         if app is None:

@@ -60,8 +60,7 @@ class EntityService:
 
     def all(self, now: float, session: str) -> list[Entity]:
         """Return all applications in the order of their names."""
-        del session  # applications are not told apart by session yet
-        return [_entity(app, now) for app in self._store.applications()]
+        return [_entity(app, now) for app in self._store.applications(session)]
 
     def by_number(self, number: int, now: float, session: str) -> Entity | None:
         """Return the application with this number."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 import zlib
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
@@ -57,14 +57,16 @@ class IngestService:
         self._instruments = instruments
         self._receipts: OrderedDict[str, tuple[float, Receipt]] = OrderedDict()
 
-    async def take(self, body: bytes, *, encoding: str = "", request_id: str = "") -> Receipt:
-        """Count the events of a body.
+    async def take(
+        self, body: bytes, *, encoding: str = "", request_id: str = "", session: str = ""
+    ) -> Receipt:
+        """Count the events of a body in a session.
 
         Raises:
             SuiteError: the body is refused; nothing of it counts.
         """
         try:
-            return await self._take(body, encoding, request_id)
+            return await self._take(body, encoding, request_id, session)
         except SuiteError as error:
             self._instruments.refused.labels(PROTOCOL, error.code).inc()
             raise
@@ -73,7 +75,9 @@ class IngestService:
         """Forget which requests were seen, so that they may be sent again."""
         self._receipts.clear()
 
-    async def _take(self, body: bytes, encoding: str, request_id: str) -> Receipt:
+    async def _take(self, body: bytes, encoding: str, request_id: str, session: str) -> Receipt:
+        if request_id:
+            request_id = f"{session} {request_id}"
         if (known := self._known(request_id)) is not None:
             return known
         events = decompress(body, encoding)
@@ -87,7 +91,7 @@ class IngestService:
             # The same request may have come a second time while this one was read.
             if (known := self._known(request_id)) is not None:
                 return known
-        self._store.write(batch, self._clock.now())
+        self._store.write(replace(batch, session=session), self._clock.now())
         receipt = Receipt(
             uuid=str(uuid.uuid4()),
             apps=tuple(sorted(batch.apps)),

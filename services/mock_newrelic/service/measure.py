@@ -33,8 +33,7 @@ class Measure:
         session: str = "",
     ) -> float | None:
         """Return a metric over the last `width` seconds, None when there is no data."""
-        del session
-        known = self._store.application(app)
+        known = self._store.application(app, session)
         if known is None:
             return None
         reading = known.between(

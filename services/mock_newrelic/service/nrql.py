@@ -94,7 +94,9 @@ class NrqlService:
     ) -> Answered:
         """Answer a query that has been read already; `window` is its range unless it has one."""
         instant = self._clock.now() if now is None else now
-        view = _View(self._store, self._reader, self._deployments, self._audit, caller, instant)
+        view = _View(
+            self._store, self._reader, self._deployments, self._audit, caller=caller, now=instant
+        )
         result = run(query, view, instant, window=window)
         touched = tuple(view.touched[number] for number in sorted(view.touched))
         if touched:
@@ -165,6 +167,7 @@ class _View:
         reader: Reader,
         deployments: DeploymentService,
         audit: Audit,
+        *,
         caller: Ask,
         now: float,
     ) -> None:
@@ -180,11 +183,11 @@ class _View:
 
     def apps(self) -> Iterable[str]:
         """Return the names of the applications."""
-        return [app.name for app in self._store.applications()]
+        return [app.name for app in self._store.applications(self._session)]
 
     def answerable(self, app: str, label: str, span: Span) -> bool:
         """Whether every sample that carries the label is kept with it."""
-        known = self._store.application(app)
+        known = self._store.application(app, self._session)
         if known is None:
             return True
         if known.has_unlabelled(span) or known.unanswerable(frozenset({(label, "")})) is not None:

@@ -114,6 +114,8 @@ class QueryService:
         return whole, points
 
     def _drawn(self, query: Query, now: float, caller: Ask | None) -> tuple[Answer, list[Strike]]:
+        if caller is not None and caller.session:
+            query = replace(query, session=caller.session)
         span = query.span(now)
         if query.metric is None:
             # Counts and histogram must speak of the same samples.
@@ -134,11 +136,17 @@ class QueryService:
         end = query.end(now)
         latency = query.metric is None or query.metric.latency
         reading, _, used = self._reader.read(
-            query.app, query.terms, span, now, latency=latency, drawn=strikes
+            query.app,
+            query.terms,
+            span,
+            now,
+            latency=latency,
+            session=query.session,
+            drawn=strikes,
         )
         last = None
         if query.detail or query.metric is None or self._stale_after is not None:
-            last = self._reader.last_second(query.app, query.terms, span, now, strikes)
+            last = self._last_second(query, span, now, strikes)
         refusal = self._refusal(query, reading, span, last)
         value = None
         if refusal is None and query.metric is not None:
@@ -183,10 +191,18 @@ class QueryService:
         """
         assert query.metric is not None  # noqa: S101 - the caller has looked
         if query.metric.name == "lastSeen":
-            return self._reader.last_second(query.app, query.terms, span, now, strikes)
+            return self._last_second(query, span, now, strikes)
         if query.metric.name != "uniqueHosts":
             return None
-        series = self._reader.each(query.app, query.terms, span, now, latency=False, drawn=strikes)
+        series = self._reader.each(
+            query.app,
+            query.terms,
+            span,
+            now,
+            latency=False,
+            session=query.session,
+            drawn=strikes,
+        )
         hosts = {
             value
             for labels, reading, _ in series
@@ -195,6 +211,13 @@ class QueryService:
             if name == "host"
         }
         return len(hosts) or None
+
+    def _last_second(
+        self, query: Query, span: Span, now: float, strikes: list[Strike]
+    ) -> int | None:
+        return self._reader.last_second(
+            query.app, query.terms, span, now, strikes, session=query.session
+        )
 
     def _moment(self, strike: Strike, query: Query, now: float) -> Moment:
         injection = strike.injection
@@ -212,7 +235,7 @@ class QueryService:
     def _refusal(
         self, query: Query, reading: Reading, span: Span, last: int | None
     ) -> SuiteError | None:
-        app = self._store.application(query.app)
+        app = self._store.application(query.app, query.session)
         if app is None:
             return NotFound(
                 "the application has never sent a sample",

@@ -82,7 +82,7 @@ class Reader:
             session: token of the session, empty for the default one.
             drawn: what `draw` gave for this question; drawn here, and recorded, when left out.
         """
-        known = self._store.application(app)
+        known = self._store.application(app, session)
         if known is None:
             return Shown(NOTHING)
         ask = Ask(app=app, terms=terms, session=session)
@@ -120,8 +120,7 @@ class Reader:
 
         A series that an injection hides is yielded with nothing in it, so that the hit is told.
         """
-        del session
-        known = self._store.application(app)
+        known = self._store.application(app, session)
         if known is None:
             return
         shaping = [one for one in drawn if isinstance(one.injection.effect, DataEffect)]
@@ -132,10 +131,17 @@ class Reader:
         yield from _shown_by(known, terms, span, now, latency=latency, shaping=shaping)
 
     def last_second(
-        self, app: str, terms: Terms, span: Span, now: float, drawn: Sequence[Strike]
+        self,
+        app: str,
+        terms: Terms,
+        span: Span,
+        now: float,
+        drawn: Sequence[Strike],
+        *,
+        session: str = "",
     ) -> int | None:
         """Return the second of the latest sample that a window shows, None when it shows none."""
-        known = self._store.application(app)
+        known = self._store.application(app, session)
         if known is None:
             return None
         shaping = [one for one in drawn if isinstance(one.injection.effect, DataEffect)]

@@ -57,6 +57,7 @@ class Batch:
         samples: events that count in windows.
         probes: events of health checks, which count in none.
         others: events of other types, which count in none.
+        session: token of the session that they belong to, empty for the default one.
     """
 
     bins: Bins
@@ -64,3 +65,4 @@ class Batch:
     samples: int = 0
     probes: int = 0
     others: int = 0
+    session: str = ""
