@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import HTMLResponse
 
-from mock_newrelic.domain.effects.registry import EFFECTS
+from mock_newrelic.domain.effects.registry import GROUPS
 from mock_newrelic.service.page import DEFAULT_WINDOW, WINDOWS
 from svckit import webpage
 
@@ -19,7 +19,39 @@ if TYPE_CHECKING:
     from mock_newrelic.service.page import PageService
     from svckit.errors import SuiteError
 
-_EXAMPLES = {"set": "5.2", "error_ratio": "0.05", "status": "503", "no_data": "leave empty"}
+_EXAMPLES = {
+    "set": "5.2",
+    "add": "3",
+    "scale": "1.5",
+    "clamp": '{"max": 1}',
+    "noise": "0.5",
+    "flap": '{"a": 0.5, "b": 8, "period": "1m"}',
+    "ramp": '{"from": 0.5, "to": 8, "over": "5m"}',
+    "step": '{"to": 8, "at": "2m"}',
+    "sawtooth": '{"to": 8, "period": "1m"}',
+    "spike": '{"to": 50, "every": "1m", "for": "5s"}',
+    "replay": '{"values": [0.5, 5.1], "every": "10s"}',
+    "copy": '{"role": "stable"}',
+    "error_ratio": "0.05",
+    "latency": '{"add": "300ms"}',
+    "throughput_scale": "0.1",
+    "drop": "0.3",
+    "duplicate": "0.1",
+    "sampling": "100",
+    "no_data": "leave empty",
+    "stale": "leave empty",
+    "delay_ingest": "45s",
+    "gap": '{"for": "20s"}',
+    "label_loss": "leave empty",
+    "cardinality_bomb": "5000",
+    "payload": "nan",
+    "status": "503",
+    "rate_limit": '{"rps": 5}',
+    "auth_flap": '{"period": "30s"}',
+    "quota": '{"requests": 100}',
+    "hang": "60s",
+    "transport": "reset",
+}
 
 _SECURITY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-{nonce}'; "
@@ -45,7 +77,10 @@ class Document:
             state=state,
             state_json=webpage.inline_json(state),
             windows=WINDOWS,
-            effects=[("effects", [(name, _EXAMPLES.get(name, "")) for name in sorted(EFFECTS)])],
+            effects=[
+                (group, [(name, _EXAMPLES.get(name, "")) for name in effects])
+                for group, effects in GROUPS.items()
+            ],
             origin=str(request.base_url).rstrip("/"),
             link=lambda **changes: "?" + urlencode({**asked, **changes}),
             action=lambda name: f"ui/{name}?{urlencode(asked)}",
