@@ -1,0 +1,73 @@
+"""How much more bad requests vary than chance alone makes them: learned from stable's history.
+
+Errors come in bursts: a dependency stalls, and the requests of some seconds fail together. A test
+that takes requests for independent then sees a difference wherever a burst hit one arm only. The
+history of stable tells how large bursts are: tau2 is the relative variance of the error intensity
+of a block beyond what a binomial has. A window's likelihood is divided by phi, the factor by which
+its variance exceeds the independent one (quasi-likelihood). This part is asymptotic, not exact.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SIGNIFICANT = 2.0
+"""Standard errors that tau2 must be above 0: without bursts, tempering would only cost power."""
+ENOUGH_BLOCKS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispersion:
+    """What the history says.
+
+    Attributes:
+        tau2: relative variance of the error intensity of a block; 0 when none is proven.
+        z: standard errors that its raw estimate is above 0.
+        blocks: blocks that it was learned from; too few say nothing (`known` is false).
+    """
+
+    tau2: float = 0.0
+    z: float = 0.0
+    blocks: int = 0
+
+    @property
+    def known(self) -> bool:
+        """Whether there was enough history to say anything."""
+        return self.blocks >= ENOUGH_BLOCKS
+
+    @property
+    def bursty(self) -> bool:
+        """Whether bursts are proven."""
+        return self.tau2 > 0
+
+    def phi(self, count_canary: int, count_stable: int, bad: int) -> float:
+        """Return by which factor the variance of a window with these margins is larger."""
+        total = count_canary + count_stable
+        if not total:
+            return 1.0
+        share = count_canary / total
+        return 1.0 + 2.0 * self.tau2 * share * (1.0 - share) * bad
+
+
+def learn(blocks: Sequence[tuple[int, int]]) -> Dispersion:
+    """Learn from (requests, bad ones) of stable in blocks as long as the windows to be judged."""
+    used = [(count, bad) for count, bad in blocks if count > 0]
+    total, total_bad = sum(count for count, _ in used), sum(bad for _, bad in used)
+    if not total_bad or len(used) < ENOUGH_BLOCKS:
+        return Dispersion(blocks=len(used))
+    rate = total_bad / total
+    excess = spread = squares = 0.0
+    for count, bad in used:
+        mean = count * rate
+        variance = mean * (1 - rate)
+        excess += (bad - mean) ** 2 - variance
+        spread += 2 * variance**2 + variance
+        squares += mean**2
+    z = excess / math.sqrt(spread)
+    tau2 = excess / squares if z > SIGNIFICANT else 0.0
+    return Dispersion(tau2=tau2, z=z, blocks=len(used))
