@@ -26,6 +26,9 @@ e2e: $(STAMP) ## Run the long rollouts, and what needs more than Python (a brows
 bench: $(STAMP) ## Measure against peers on this machine and print the ratios (bench/results)
 	$(BIN)/python -m bench $(ARGS)
 
+league: $(STAMP) ## Let the judge play against peers on simulated rollouts (league/results)
+	$(BIN)/python -m league $(ARGS)
+
 lint: $(STAMP) ## Check format, style, types, import contracts, manifests and the lock
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -60,4 +63,4 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
-.PHONY: help setup demo test e2e bench lint fmt docs render lock clean
+.PHONY: help setup demo test e2e bench league lint fmt docs render lock clean
