@@ -164,6 +164,15 @@ PROBLEMS = {
     "unknown_session": Problem(
         "400", "The session has never begun, or it has ended.", "`POST /control/sessions`"
     ),
+    "snapshot_missing": Problem(
+        "404", "In CI no snapshot is created.", "Create it elsewhere, and `PUT` it here."
+    ),
+    "snapshot_differs": Problem(
+        "409", "The requests are not those of the snapshot.", "`errors` says where."
+    ),
+    "too_many_snapshots": Problem(
+        "409", "There are 1000 snapshots already.", "`DELETE /control/snapshots/{name}`"
+    ),
     "too_many_sessions": Problem(
         "409", "There are 100 sessions already.", "`DELETE /control/sessions/{token}`"
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mock_newrelic.adapters.memory import MemoryStore
 from mock_newrelic.api.control import control_router
@@ -19,6 +19,7 @@ from mock_newrelic.api.nerdgraph import nerdgraph_router
 from mock_newrelic.api.page import page_router
 from mock_newrelic.api.rest_v2 import rest_v2_router
 from mock_newrelic.api.sessions import sessions_router
+from mock_newrelic.api.snapshots import snapshots_router
 from mock_newrelic.domain.ingest.event_api import ProbeRule
 from mock_newrelic.service.audit import Audit
 from mock_newrelic.service.control import ControlService
@@ -35,9 +36,11 @@ from mock_newrelic.service.queries import QueryService
 from mock_newrelic.service.reader import Reader
 from mock_newrelic.service.rest_v2 import RestV2Service
 from mock_newrelic.service.sessions import SessionService
+from mock_newrelic.service.snapshots import SnapshotService
 from mock_newrelic.settings import split_list
 from svckit.asgi import create_base_app, distribution_version
 from svckit.metrics import new_registry
+from svckit.timestamps import format_timestamp_ms
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -129,6 +132,21 @@ def create_app(
     app.include_router(ingest_router(ingest=ingest, keys=keys))
     app.include_router(injections_router(control=control, keys=keys))
     app.include_router(control_router(control=control, keys=keys))
+    snapshots = SnapshotService(store=store, journal=journal, may_create=not settings.ci)
+
+    def info() -> dict[str, Any]:
+        return {
+            "service": "mock-newrelic",
+            "version": distribution_version(),
+            "now": format_timestamp_ms(clock.now()),
+            "clockRate": clock.rate,
+            "settings": settings.model_dump(mode="json"),
+            "apps": sum(1 for _ in store.applications()),
+            "injections": len(injections.listed()),
+            "sessions": len(sessions.listed()),
+        }
+
+    app.include_router(snapshots_router(snapshots=snapshots, keys=keys, info=info))
     app.include_router(sessions_router(sessions=sessions, keys=keys))
     app.include_router(
         nerdgraph_router(

@@ -151,3 +151,23 @@ class Session(BaseModel):
     ttl: Annotated[str, AfterValidator(_ttl)] = Field(
         "1h", description="How long it lives, at most 24h."
     )
+
+
+class Comparison(BaseModel):
+    """What to compare with a snapshot."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    surface: str = Field("", max_length=32, description="Only requests of this surface or group.")
+    ignore: list[str] = Field(
+        default_factory=list, max_length=100,
+        description="Names of members and parameters that may differ, at any depth.",
+    )  # fmt: skip
+
+
+class Snapshot(BaseModel):
+    """A snapshot as GET shows it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    requests: list[Any] = Field(max_length=10_000)

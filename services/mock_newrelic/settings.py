@@ -43,6 +43,9 @@ class Settings(ServiceSettings):
     probe_paths: str = Field(
         "/livez,/readyz,/healthz", description="Paths of health checks, comma-separated."
     )
+    ci: bool = Field(
+        False, description="Refuse to create snapshots: in CI a missing one is an error."
+    )
     max_apps: int = Field(200, ge=1, description="Most applications that are kept.")
     max_series: int = Field(2000, ge=1, description="Most series that are kept per application.")
 
