@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from svckit.clock import Clock
+    from voteapp.ports import VoteStore
     from voteapp.settings import VoteappSettings
 
 
@@ -39,6 +40,14 @@ def site_of(settings: VoteappSettings) -> Site:
         option_a=settings.option_a,
         option_b=settings.option_b,
     )
+
+
+def _store(settings: VoteappSettings) -> VoteStore:
+    if not settings.redis:
+        return MemoryVoteStore(capacity=settings.votes_kept)
+    from voteapp.adapters.redis_store import RedisVoteStore  # noqa: PLC0415 - slow to import
+
+    return RedisVoteStore(settings.redis)
 
 
 def create_app(
@@ -74,9 +83,10 @@ def create_app(
             sleep=sleep,
         )
         events = telemetry.outcomes
+    store = _store(settings)
     service = VoteService(
         site=site,
-        store=MemoryVoteStore(capacity=settings.votes_kept),
+        store=store,
         telemetry=telemetry,
         clock=clock,
         seed=settings.seed,
@@ -90,6 +100,7 @@ def create_app(
             yield
         finally:
             await telemetry.close()
+            await store.close()
 
     app = create_base_app(
         title="voteapp",

@@ -51,6 +51,9 @@ def serve(  # noqa: PLR0917 - one parameter per flag
     api_key: Annotated[
         str | None, typer.Option(envvar="VOTEAPP_API_KEY", help="Key of the Event API [test-key].")
     ] = None,
+    redis: Annotated[
+        str | None, typer.Option(help="redis://HOST:PORT whose list `votes` gets the votes.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of faults and names [1].")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug|info|warning|error.")] = None,
     log_format: Annotated[str | None, typer.Option(help="auto|json|console.")] = None,
@@ -74,6 +77,7 @@ def serve(  # noqa: PLR0917 - one parameter per flag
         app=app,
         telemetry=telemetry,
         api_key=api_key,
+        redis=redis,
         seed=seed,
         log_level=log_level,
         log_format=log_format,

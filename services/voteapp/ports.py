@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from svckit.errors import Unavailable
+
 if TYPE_CHECKING:
     from voteapp.domain.observation import Observation
+
+
+class StoreUnavailableError(Unavailable):
+    """The votes cannot be kept or read at the moment."""
 
 
 class VoteStore(Protocol):
@@ -22,6 +28,10 @@ class VoteStore(Protocol):
 
     async def latest(self, limit: int) -> list[str]:
         """Return at most `limit` votes, oldest first."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what the store holds."""
         ...
 
 

@@ -11,6 +11,7 @@ from voteapp.domain.contract import answer, error_reply
 from voteapp.domain.faults import Faults, disturb, is_probe
 from voteapp.domain.identity import voter_id
 from voteapp.domain.observation import CLIENT_LEFT, Observation
+from voteapp.ports import StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -104,7 +105,11 @@ class VoteService:
             error_sim=self._error_sim,
         )
         if reply.record is not None:
-            await self.store.push(reply.record)
+            try:
+                await self.store.push(reply.record)
+            except StoreUnavailableError:
+                # As the application itself does when Redis is down; the page still works.
+                return error_reply(500, self.site)
         if reply.toggles_error_sim:
             self._error_sim = not self._error_sim
         return reply

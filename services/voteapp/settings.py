@@ -48,6 +48,11 @@ class VoteappSettings(ServiceSettings):
     votes_kept: int = Field(
         100_000, ge=1, description="How many votes are kept; the oldest go first."
     )
+    redis: str = Field(
+        "",
+        pattern=r"^(rediss?://.+)?$",
+        description="Redis whose list `votes` gets the votes; empty keeps them in memory.",
+    )
     seed: int = Field(1, ge=0, description="Seed of fault decisions, voter ids and the pod name.")
 
     @field_validator("app")

@@ -26,3 +26,6 @@ class MemoryVoteStore:
     async def latest(self, limit: int) -> list[str]:
         """Return at most `limit` votes, oldest first."""
         return list(islice(self._votes, max(0, len(self._votes) - limit), None))
+
+    async def close(self) -> None:
+        """Do nothing."""
