@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SIGNIFICANT = 2.0
+SIGNIFICANT = 3.0
 """Standard errors that tau2 must be above 0: without bursts, tempering would only cost power."""
 ENOUGH_BLOCKS = 20
+MERGED = (1, 2, 4, 8)
+ENOUGH_MERGED = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,19 +57,44 @@ class Dispersion:
 
 
 def learn(blocks: Sequence[tuple[int, int]]) -> Dispersion:
-    """Learn from (requests, bad ones) of stable in blocks as long as the windows to be judged."""
+    """Learn from (requests, bad ones) of stable in blocks as long as the windows to be judged.
+
+    Bursts that last longer than a block make neighbours alike, and then sums of blocks vary more
+    than the blocks tell. So the variance is also taken over pairs, fours and eights, per block, and
+    the largest that is proven counts.
+    """
     used = [(count, bad) for count, bad in blocks if count > 0]
-    total, total_bad = sum(count for count, _ in used), sum(bad for _, bad in used)
-    if not total_bad or len(used) < ENOUGH_BLOCKS:
+    if len(used) < ENOUGH_BLOCKS:
         return Dispersion(blocks=len(used))
+    found = [
+        _relative_variance(_merged(used, group))
+        for group in MERGED
+        if len(used) // group >= ENOUGH_MERGED
+    ]
+    proven = [
+        group * tau2 for group, (tau2, z) in zip(MERGED, found, strict=False) if z > SIGNIFICANT
+    ]
+    return Dispersion(tau2=max(proven, default=0.0), z=max(z for _, z in found), blocks=len(used))
+
+
+def _merged(blocks: Sequence[tuple[int, int]], group: int) -> list[tuple[int, int]]:
+    return [
+        (sum(count for count, _ in part), sum(bad for _, bad in part))
+        for part in (blocks[i : i + group] for i in range(0, len(blocks) - group + 1, group))
+    ]
+
+
+def _relative_variance(blocks: Sequence[tuple[int, int]]) -> tuple[float, float]:
+    """Return the excess variance of the error intensity relative to its square, and its z."""
+    total, total_bad = sum(count for count, _ in blocks), sum(bad for _, bad in blocks)
+    if not total_bad:
+        return 0.0, 0.0
     rate = total_bad / total
     excess = spread = squares = 0.0
-    for count, bad in used:
+    for count, bad in blocks:
         mean = count * rate
         variance = mean * (1 - rate)
         excess += (bad - mean) ** 2 - variance
         spread += 2 * variance**2 + variance
         squares += mean**2
-    z = excess / math.sqrt(spread)
-    tau2 = excess / squares if z > SIGNIFICANT else 0.0
-    return Dispersion(tau2=tau2, z=z, blocks=len(used))
+    return excess / squares, excess / math.sqrt(spread)

@@ -125,7 +125,10 @@ def advance(state: Evidence, table: Table) -> Evidence:
     step = scme.curve(table, betas) / phi
     curve = state.curve + step
     late = state.late.after(prior.against_margin(step))
-    harm = scme.half_and_half(prior.log_e(curve), late.log_e(prior))
+    harm = prior.log_e(curve)
+    if not state.dispersion.bursty:
+        # Looking for the worst stretch would find the worst burst.
+        harm = scme.half_and_half(harm, late.log_e(prior))
     look = state.look
     if look is not None:
         allowed = spending.spending_with_overtime(
