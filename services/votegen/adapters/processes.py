@@ -141,6 +141,9 @@ def run_in_processes(
     try:
         reports = _collect([pipe for _, pipe in parts], on_progress)
     except BaseException:
+        # The others must not wait for somebody who reads their results no more.
+        for _process, pipe in parts:
+            pipe.close()
         interrupt()
         raise
     finally:
