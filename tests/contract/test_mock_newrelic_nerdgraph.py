@@ -239,7 +239,6 @@ async def test_an_injection_shows(bench: Bench) -> None:
     """A data effect moves the answer, and the answer says so."""
     await bench.fill(100)
     injection = await bench.inject({"error_ratio": 0.1})
-    variables = {"accountId": 1, "query": ERROR_RATE, "timeout": 5}
     response = await bench.http.post(
         "/graphql",
         json={

@@ -41,7 +41,10 @@ def test_counts_and_rates() -> None:
         "SELECT sum(duration), average(duration) FROM Transaction WHERE host LIKE 'shop-%-fghij'",
         "SELECT percentage(count(*), WHERE error IS true) FROM Transaction FACET role",
         "SELECT filter(count(*), WHERE httpResponseCode >= 500) AS x FROM Transaction FACET host",
-        "SELECT count(*) FROM Transaction WHERE http.statusCode >= 500 OR response.status LIKE '5%'",
+        (
+            "SELECT count(*) FROM Transaction "
+            "WHERE http.statusCode >= 500 OR response.status LIKE '5%'"
+        ),
         "SELECT count(*) FROM Transaction WHERE httpResponseCode >= 400 AND httpResponseCode < 500",
         "SELECT count(*) FROM Transaction WHERE NOT error",
         "SELECT count(*) FROM Transaction WHERE error IS NOT FALSE FACET role",
