@@ -89,6 +89,21 @@ PROBLEMS = {
         "400", "`since` is no time, outside of what is kept, or after `at`.", "RFC 3339, last 24 h"
     ),
     "bad_t": Problem("400", "`t` is empty or too long.", "`t=0.5`, with `metric=apdex` only"),
+    "bad_slo": Problem(
+        "400", "`slo` is missing or no share, with `metric=burn_rate`.", "`slo=99.9`"
+    ),
+    "bad_source": Problem("400", "`source` is not known.", "The hint lists the sources."),
+    "bad_q": Problem(
+        "400",
+        "`q` is missing, no NRQL, or asks for more than one number.",
+        "The detail names the place in the query.",
+    ),
+    "nrql_error": Problem(
+        "200", "NRQL asked over NerdGraph that cannot be run.", "Read the detail."
+    ),
+    "negative_value": Problem(
+        "422", "The query's number is below zero, which no metric of a gate is.", "Mend the query."
+    ),
     "bad_detail": Problem("400", "`detail` is empty or too long.", "`detail=full`"),
     "bad_min_samples": Problem("400", "`min_samples` is empty or too long.", "`min_samples=100`"),
     "bad_parameter": Problem(
@@ -209,6 +224,10 @@ PROBLEMS = {
     ),
     # votegen
     "no_plan": Problem("409", "There is no plan to start or change.", "`PUT /control/plan` first."),
+    "bad_ca": Problem("-", "The file of authorities cannot be read.", "`--ca PEM-FILE`"),
+    "part_died": Problem(
+        "-", "One process of a run died, so its counts are lost.", "Look at the machine's memory."
+    ),
     "running": Problem("409", "A run is under way.", "Stop it first, or `PATCH /control/plan`."),
     # gatelab
     "service_not_ready": Problem(
