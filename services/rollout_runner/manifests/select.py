@@ -6,7 +6,7 @@ anything starts, with the same words.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from rollout_runner.manifests.references import check_references
 from rollout_runner.manifests.selection import Selection
@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 
 ObjectT = TypeVar("ObjectT", bound="KubeObject")
 
+DEFAULT_ANNOTATION: Final = "gatelab/default"
+
 
 def select_rollout(manifests: Manifests, name: str | None = None) -> Selection:
-    """Return a rollout by `name` or `namespace/name`, or the only one there is.
+    """Return a rollout by `name` or `namespace/name`.
+
+    Without a name it is the only one there is, or the only one annotated `gatelab/default: "true"`.
 
     Raises:
         InvalidInput: there is none, there are several, or a reference leads nowhere.
@@ -54,13 +58,20 @@ def _pick(rollouts: tuple[Rollout, ...], name: str | None) -> Rollout:
     named = [each for each in rollouts if name in {None, each.name, _full_name(each)}]
     if len(named) == 1:
         return named[0]
+    by_default = [each for each in named if _is_default(each)]
+    if name is None and len(by_default) == 1:
+        return by_default[0]
     known = ", ".join(sorted(_full_name(each) for each in rollouts))
     if not named:
         raise NotFound(f"there is no Rollout {name!r}", hint=f"the manifests hold: {known}")
     raise InvalidInput(
         f"there is more than one Rollout{f' {name!r}' if name else ''}: {known}",
-        hint="name one of them with --rollout",
+        hint=f"name one of them with --rollout, or annotate it with {DEFAULT_ANNOTATION}",
     )
+
+
+def _is_default(rollout: Rollout) -> bool:
+    return rollout.metadata.annotations.get(DEFAULT_ANNOTATION) == "true"
 
 
 def _full_name(rollout: Rollout) -> str:

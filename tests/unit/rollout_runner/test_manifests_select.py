@@ -76,6 +76,14 @@ class TestPicking:
         assert caught.value.detail.endswith("voting01-qa/result, voting01-qa/vote")
         assert "--rollout" in caught.value.hint
 
+    def test_the_one_marked_as_default(self, objects: Objects) -> None:
+        """A mark says which of several is meant when nobody names one."""
+        other = copy.deepcopy(objects["Rollout/vote"])
+        other["metadata"] |= {"name": "other", "annotations": {}}
+        objects["Rollout/vote"]["metadata"]["annotations"] = {"gatelab/default": "true"}
+        assert select(objects | {"Rollout/other": other}).rollout.name == "vote"
+        assert select(objects | {"Rollout/other": other}, "other").rollout.name == "other"
+
     def test_one_name_in_two_namespaces(self, objects: Objects) -> None:
         """The namespace tells them apart."""
         other = copy.deepcopy(objects["Rollout/vote"])
