@@ -46,8 +46,8 @@ fmt: $(STAMP) ## Format the code
 docs: $(STAMP) ## Write the generated reference pages again
 	$(BIN)/python scripts/generate_reference.py
 
-render: $(STAMP) ## Render the overlays for machines without kubectl (needs kubectl)
-	kubectl kustomize deploy/overlays/qa > deploy/rendered/qa.yaml
+render: $(STAMP) ## Render all overlays for machines without kubectl (needs kubectl)
+	$(BIN)/python scripts/render_overlays.py
 
 lock: $(STAMP) ## Pin the newest allowed dependencies again (needs the network)
 	$(BIN)/uv lock --upgrade

@@ -50,7 +50,7 @@ def _templates(qa: Documents) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(name="rollout", scope="session")
 def _rollout(qa: Documents) -> dict[str, Any]:
-    return only(qa, "Rollout")
+    return only(qa, "Rollout", "vote")
 
 
 @pytest.fixture(name="crd", scope="session")

@@ -9,19 +9,21 @@ import pytest
 from deploy_manifests import DEPLOY, ROOT, Documents, documents, only, pod_specs
 
 SOURCES = sorted(DEPLOY.rglob("*.yaml"))
+OVERLAYS = ("dev.yaml", "qa.yaml", "staging.yaml")
 
 
 @pytest.fixture(name="pods", scope="session")
-def _pods(qa: Documents) -> list[dict[str, Any]]:
-    """Return every pod spec that we deploy: the Rollout's and those of the job form."""
+def _pods() -> list[dict[str, Any]]:
+    """Return every pod spec that we deploy: those of all overlays and of the job form."""
     jobs = documents(DEPLOY / "components/job-form/canary-analysis.patch.yaml")
-    return [*pod_specs(qa), *pod_specs(jobs)]
+    overlays = [each for name in OVERLAYS for each in documents(DEPLOY / "rendered" / name)]
+    return [*pod_specs(overlays), *pod_specs(jobs)]
 
 
 def test_pods_are_found(pods: list[dict[str, Any]]) -> None:
-    """The other tests look at the vote pod and at both jobs."""
-    names = [each["containers"][0]["name"] for each in pods]
-    assert names == ["vote", "health-check", "newrelic-check"]
+    """The other tests look at the pods of the application, its stores, and of both jobs."""
+    names = {each["containers"][0]["name"] for each in pods}
+    assert names >= {"vote", "result", "worker", "redis", "db", "health-check", "newrelic-check"}
 
 
 def test_pods_do_not_run_as_root(pods: list[dict[str, Any]]) -> None:
@@ -29,7 +31,7 @@ def test_pods_do_not_run_as_root(pods: list[dict[str, Any]]) -> None:
     for pod in pods:
         context = pod["securityContext"]
         assert context["runAsNonRoot"] is True
-        assert context["runAsUser"] == 10001
+        assert context["runAsUser"] >= 10
         assert context["seccompProfile"] == {"type": "RuntimeDefault"}
 
 
@@ -80,7 +82,7 @@ def test_images_are_pinned(pods: list[dict[str, Any]]) -> None:
     """Every image names a version, and none of them is `latest`."""
     for container in (each for pod in pods for each in pod["containers"]):
         _, _, tag = container["image"].rpartition("/")[2].partition(":")
-        assert re.fullmatch(r"(?!latest)[\w.-]+", tag), container["image"]
+        assert re.fullmatch(r"(?!latest)[\w.-]+(@sha256:[0-9a-f]{64})?", tag), container["image"]
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(DEPLOY)))

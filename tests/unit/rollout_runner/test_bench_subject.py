@@ -43,7 +43,7 @@ def test_the_qa_rollout(load: Callable[..., Subject]) -> None:
     assert subject.services == ("vote", "vote-canary")
     assert subject.app_name == "voting01-vote-qa"
     assert subject.apm_key == "test-key"
-    assert subject.secrets == {"newrelic-api-key": {"api-key": "test-key"}}
+    assert subject.secrets["newrelic-api-key"] == {"api-key": "test-key"}
     assert subject.config_maps["voting01-config"]["DATABASE_PORT"] == "5432"
     names = {template.name for template in subject.templates}
     assert names == {"voting01-canary-analysis", "voting01-health-check"}
