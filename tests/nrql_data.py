@@ -10,10 +10,10 @@ from typing import Any
 from mock_newrelic.domain.application import Application
 from mock_newrelic.domain.ingest.event_api import ProbeRule, read_batch
 from mock_newrelic.domain.model import Reading, Span, Terms
-from mock_newrelic.domain.nrql.data import Row
 from mock_newrelic.domain.nrql.execution import run
 from mock_newrelic.domain.nrql.parser import parse
 from mock_newrelic.domain.nrql.result import Result
+from mock_newrelic.domain.records import Row
 
 NOW = 1_770_170_400.5
 

@@ -80,14 +80,10 @@ def create_app(
     queries = QueryService(
         store=store, reader=reader, measure=measure, stale_after=settings.stale_after_seconds
     )
-    ingest = IngestService(
-        store=store,
-        clock=clock,
-        probes=ProbeRule(
-            user_agents=split_list(settings.probe_user_agents),
-            paths=frozenset(split_list(settings.probe_paths)),
-        ),
-        instruments=instruments,
+    ingest = IngestService(store=store, clock=clock, instruments=instruments)
+    probes = ProbeRule(
+        user_agents=split_list(settings.probe_user_agents),
+        paths=frozenset(split_list(settings.probe_paths)),
     )
     control = ControlService(
         store=store,
@@ -129,7 +125,7 @@ def create_app(
     app.include_router(
         metrics_router(facade=facade, queries=queries, store=store, keys=keys, clock=clock)
     )
-    app.include_router(ingest_router(ingest=ingest, keys=keys))
+    app.include_router(ingest_router(ingest=ingest, keys=keys, probes=probes))
     app.include_router(injections_router(control=control, keys=keys))
     app.include_router(control_router(control=control, keys=keys))
     snapshots = SnapshotService(store=store, journal=journal, may_create=not settings.ci)

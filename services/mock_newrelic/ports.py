@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
     from mock_newrelic.domain.application import Application
     from mock_newrelic.domain.ingest.batch import Batch
+    from mock_newrelic.domain.model import Span
+    from mock_newrelic.domain.records import Row
 
 
 class Store(Protocol):
@@ -36,6 +38,14 @@ class Store(Protocol):
 
     def reset(self, name: str | None = None, session: str = "") -> int:
         """Forget one application of a session, or all of them; return how many were forgotten."""
+        ...
+
+    def rows(self, app: str, kind: str, span: Span, session: str = "") -> Iterator[Row]:
+        """Yield the raw events of one type; `app` is empty for events of no known application.
+
+        Raises:
+            RecordsLost: events of the span had to give way to later ones.
+        """
         ...
 
     def put(self, kind: str, key: str, value: bytes, session: str = "") -> None:

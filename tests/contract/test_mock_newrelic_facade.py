@@ -95,7 +95,7 @@ async def test_detail_comes_after_the_five_keys(bench: Bench, clock: ManualClock
     assert list(document) == [
         "app", "metric", "window", "errorRate", "timestamp",
         "unit", "errorRatio", "sampleCount", "errorCount", "windowStart", "windowEnd",
-        "lastSampleAt", "freshnessSeconds", "source", "selector", "injected",
+        "lastSampleAt", "freshnessSeconds", "source", "selector", "injected", "approximate",
     ]  # fmt: skip
     assert document["unit"] == "percent"
     assert document["errorRatio"] == 0.005

@@ -223,9 +223,10 @@ class Facade:
             "windowEnd": format_timestamp(answer.end),
             "lastSampleAt": None if last is None else format_timestamp(last),
             "freshnessSeconds": None if last is None else floor(answer.end) - last,
-            "source": "api",
+            "source": answer.source or None,
             "selector": selector_as_json(query.terms),
             "injected": injected or None,
+            "approximate": answer.reading.approximate,
         }
 
 

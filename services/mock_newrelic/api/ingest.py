@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import JSONResponse
 
+from mock_newrelic.api.bodies import raw_body
 from mock_newrelic.api.dependencies import ingest_key
 from mock_newrelic.api.edge import JOURNAL_KEY
 from mock_newrelic.api.session import session_of
-from mock_newrelic.service.ingest import MAX_BODY_BYTES, IngestService, Receipt, too_large
+from mock_newrelic.domain.ingest.event_api import ProbeRule, read_batch
+from mock_newrelic.domain.surfaces import Surface
 
 if TYPE_CHECKING:
     from mock_newrelic.api.keys import Keys
+    from mock_newrelic.service.ingest import IngestService, Receipt
 
-_MAX_REQUEST_ID = 128
 _BODY = {
     "requestBody": {
         "required": True,
@@ -42,15 +45,16 @@ _BODY = {
 }
 
 
-def ingest_router(*, ingest: IngestService, keys: Keys) -> APIRouter:
+def ingest_router(*, ingest: IngestService, keys: Keys, probes: ProbeRule) -> APIRouter:
     """Return the routes that take in samples."""
+    read = partial(read_batch, probes=probes)
     router = APIRouter(tags=["ingest"], dependencies=[Depends(ingest_key(keys))])
 
     @router.post(
         "/v1/accounts/{account}/events",
         summary="Events of one account",
-        description="gzip and deflate are understood. A body counts as a whole or not at all; "
-        "one with an x-request-id counts once within ten minutes.",
+        description="gzip, deflate and zstd are understood. A body counts as a whole or not at "
+        "all; one with an x-request-id counts once within ten minutes.",
         openapi_extra=_BODY,
     )
     async def account_events(request: Request, account: Annotated[int, Path(ge=0)]) -> JSONResponse:
@@ -63,9 +67,11 @@ def ingest_router(*, ingest: IngestService, keys: Keys) -> APIRouter:
 
     async def take(request: Request) -> JSONResponse:
         receipt = await ingest.take(
-            await _body(request),
+            Surface.EVENT_API,
+            await raw_body(request),
+            read,
             encoding=request.headers.get("content-encoding", ""),
-            request_id=request.headers.get("x-request-id", "")[:_MAX_REQUEST_ID],
+            request_id=request.headers.get("x-request-id", ""),
             session=session_of(request.scope),
         )
         facts = request.scope.get(JOURNAL_KEY)
@@ -74,18 +80,6 @@ def ingest_router(*, ingest: IngestService, keys: Keys) -> APIRouter:
         return JSONResponse(_document(receipt))
 
     return router
-
-
-async def _body(request: Request) -> bytes:
-    announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
-        raise too_large(f"the body is longer than {MAX_BODY_BYTES} bytes")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise too_large(f"the body is longer than {MAX_BODY_BYTES} bytes")
-    return bytes(body)
 
 
 def _document(receipt: Receipt) -> dict[str, Any]:

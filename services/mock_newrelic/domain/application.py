@@ -1,23 +1,17 @@
-"""All series of one application and the sliding windows that are kept over them.
+"""What is known of one application, source by source.
 
-A window is kept per selector, not per series: a query reads one running total however many
-series match.
+Samples of different sources are never summed: an application that reports by OpenTelemetry and by
+an agent would be counted twice. A reader names the source, or leaves it to `choose`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mock_newrelic.domain.coverage import Coverage
 from mock_newrelic.domain.labels import LabelIndex
-from mock_newrelic.domain.model import NO_TERMS, NOTHING, RETENTION_SECONDS, Counts, Reading
-from mock_newrelic.domain.running import CountSum, HistogramSum, WindowCache
-from mock_newrelic.domain.series import (
-    TIERS,
-    Series,
-    add_readings,
-    latency_slots,
-    latency_tier,
-)
+from mock_newrelic.domain.model import NOTHING, RETENTION_SECONDS, Reading, Source
+from mock_newrelic.domain.stream import Stream
 from mock_newrelic.domain.window import sliding_span
 
 if TYPE_CHECKING:
@@ -31,70 +25,95 @@ _FORGET_EVERY_SECONDS = 60
 class Application:
     """What an application has sent.
 
-    Samples of series beyond `max_series` are kept together without labels: totals over the whole
-    application stay exact, and `has_unlabelled` tells that a selector would miss some.
+    Args:
+        name: of the application.
+        max_series: most series that are kept, over all sources.
     """
 
     def __init__(self, name: str, *, max_series: int) -> None:
         self.name = name
         self.samples = 0
+        self.coverage = Coverage()
         self._max_series = max_series
         self._labels = LabelIndex()
-        self._series: dict[Terms, Series] = {}
-        self._overflow: Series | None = None
-        self._counts: WindowCache[Sequence[int]] = WindowCache(CountSum)
-        self._latency: tuple[WindowCache[Histogram], ...] = tuple(
-            WindowCache(HistogramSum) for _ in TIERS
-        )
+        self._streams: dict[Source, Stream] = {}
         self._forgotten_at = 0.0
 
-    def add(
-        self, labels: Terms, second: int, counts: Sequence[int], histogram: Histogram, now: float
+    def add(  # noqa: PLR0917 - called for every series of every body
+        self,
+        labels: Terms,
+        second: int,
+        counts: Sequence[int],
+        histogram: Histogram,
+        now: float,
+        source: Source = Source.EVENTS,
     ) -> None:
         """Add the samples of one second of one series; too old ones are only counted."""
         self.samples += counts[0]
         if second >= now - RETENTION_SECONDS - 1:
-            self._series_of(self._labels.admit(labels)).add(second, counts, histogram, now)
+            stream = self._streams.get(source)
+            if stream is None:
+                stream = self._streams[source] = Stream(self._has_room)
+            stream.add(self._labels.admit(labels), second, counts, histogram, now)
 
-    def sliding(self, terms: Terms, width: int, now: float, *, latency: bool) -> Reading:
-        """Return what the last `width` seconds hold, from running totals."""
-        span = sliding_span(width, now)
-        window = self._counts.window(
-            terms, width, (series.counts for series in self._matching(terms))
-        )
-        window.move(*span)
-        counts = Counts(*window.total.result())
-        if not latency:
-            return Reading(counts)
-        tier = latency_tier(span.first, now)
-        slots = self._latency[tier].window(
-            terms, width, (series.latency[tier] for series in self._matching(terms))
-        )
-        slots.move(*latency_slots(span, now))
-        return Reading(counts, slots.total.result())
+    @property
+    def sources(self) -> list[Source]:
+        """The sources that samples came from, in the order of preference."""
+        return [source for source in Source if source in self._streams]
 
-    def between(self, terms: Terms, span: Span, now: float, *, latency: bool) -> Reading:
-        """Return what any span holds, summed anew."""
-        total = NOTHING
-        for _, reading in self.each(terms, span, now, latency=latency):
-            total = add_readings(total, reading)
-        return total
+    def choose(self, terms: Terms, span: Span, now: float, *, latency: bool) -> Source | None:
+        """Return the best source for a question; None when there never was a sample.
+
+        The first source in the order of `Source` with a sample in the span answers. An agent's
+        exact counts answer only when they cover the whole span and no quantile is asked for, or
+        when no other source has anything to say.
+        """
+        present = self.sources
+        if len(present) < 2:
+            return present[0] if present else None
+        exact = Source.AGENT_METRICS
+        for source in present:
+            if source is exact and (latency or not self.coverage.covers(terms, span, now)):
+                continue
+            if self._has_samples(source, terms, span):
+                return source
+        if exact in present and self._has_samples(exact, terms, span):
+            return exact
+        return present[0]
+
+    def sliding(
+        self, terms: Terms, width: int, now: float, *, latency: bool, source: Source | None = None
+    ) -> Reading:
+        """Return what the last `width` seconds of a source hold, from running totals."""
+        stream = self._stream(source, terms, sliding_span(width, now), now, latency=latency)
+        return NOTHING if stream is None else stream.sliding(terms, width, now, latency=latency)
+
+    def between(
+        self, terms: Terms, span: Span, now: float, *, latency: bool, source: Source | None = None
+    ) -> Reading:
+        """Return what any span of a source holds, summed anew."""
+        stream = self._stream(source, terms, span, now, latency=latency)
+        return NOTHING if stream is None else stream.between(terms, span, now, latency=latency)
 
     def each(
-        self, terms: Terms, span: Span, now: float, *, latency: bool
+        self, terms: Terms, span: Span, now: float, *, latency: bool, source: Source | None = None
     ) -> Iterator[tuple[Terms, Reading]]:
-        """Yield labels and reading of every matching series."""
-        for series in self._matching(terms):
-            yield series.labels, series.read(span, now, latency=latency)
+        """Yield labels and reading of every matching series of a source."""
+        stream = self._stream(source, terms, span, now, latency=latency)
+        if stream is not None:
+            yield from stream.each(terms, span, now, latency=latency)
 
-    def last_second(self, terms: Terms, stop: int) -> int | None:
-        """Return the latest second before `stop` with a matching sample."""
-        seconds = (series.counts.last_second(stop) for series in self._matching(terms))
+    def last_second(self, terms: Terms, stop: int, source: Source | None = None) -> int | None:
+        """Return the latest second before `stop` with a matching sample, of one source or any."""
+        streams = [
+            stream for name, stream in self._streams.items() if source is None or name is source
+        ]
+        seconds = (stream.last_second(terms, stop) for stream in streams)
         return max((second for second in seconds if second is not None), default=None)
 
     def values(self, name: str) -> list[str]:
         """Return the values of a label among the series, sorted."""
-        return sorted({value for labels in self._series for key, value in labels if key == name})
+        return sorted({value for one in self._streams.values() for value in one.values(name)})
 
     def unanswerable(self, terms: Terms) -> str | None:
         """Return the name of a label that is not kept for every sample, or None."""
@@ -102,53 +121,39 @@ class Application:
 
     def has_unlabelled(self, span: Span) -> bool:
         """Whether samples in the span lost their labels for want of room."""
-        return self._overflow is not None and self._overflow.counts.total(*span).samples > 0
+        return any(stream.has_unlabelled(span) for stream in self._streams.values())
 
     @property
     def series_count(self) -> int:
-        """Number of series, the shared one of the overflow included."""
-        return len(self._series) + (self._overflow is not None)
+        """Number of series, the shared ones of overflows included."""
+        return sum(stream.series_count for stream in self._streams.values())
 
     def forget(self, now: float) -> None:
         """Drop what is too old, at most once a minute."""
         if 0 <= now - self._forgotten_at < _FORGET_EVERY_SECONDS:
             return
         self._forgotten_at = now
-        for series in self._all():
-            series.forget(now)
-        gone = [labels for labels, series in self._series.items() if series.counts.empty]
-        if gone:
-            # Windows watch the series that go: let all be built anew.
-            self._counts.clear()
-            for cache in self._latency:
-                cache.clear()
-            for labels in gone:
-                del self._series[labels]
+        self.coverage.forget(now - RETENTION_SECONDS)
+        for source, stream in list(self._streams.items()):
+            stream.forget(now)
+            if stream.empty:
+                del self._streams[source]
 
     @property
     def empty(self) -> bool:
         """Whether no sample is left."""
-        return all(series.counts.empty for series in self._all())
+        return all(stream.empty for stream in self._streams.values())
 
-    def _series_of(self, labels: Terms) -> Series:
-        series = self._series.get(labels)
-        if series is not None:
-            return series
-        if len(self._series) < self._max_series:
-            series = self._series[labels] = Series(labels)
-        elif self._overflow is not None:
-            return self._overflow
-        else:
-            series = self._overflow = Series(NO_TERMS)
-        self._counts.include(series.labels, series.counts)
-        for cache, timeline in zip(self._latency, series.latency, strict=True):
-            cache.include(series.labels, timeline)
-        return series
+    def _stream(
+        self, source: Source | None, terms: Terms, span: Span, now: float, *, latency: bool
+    ) -> Stream | None:
+        """Return the stream of a source, of the best one when None is given."""
+        chosen = source or self.choose(terms, span, now, latency=latency)
+        return None if chosen is None else self._streams.get(chosen)
 
-    def _matching(self, terms: Terms) -> Iterator[Series]:
-        return (series for series in self._all() if terms <= series.labels)
+    def _has_samples(self, source: Source, terms: Terms, span: Span) -> bool:
+        last = self._streams[source].last_second(terms, span.stop)
+        return last is not None and last >= span.first
 
-    def _all(self) -> Iterator[Series]:
-        yield from self._series.values()
-        if self._overflow is not None:
-            yield self._overflow
+    def _has_room(self) -> bool:
+        return sum(stream.labelled for stream in self._streams.values()) < self._max_series

@@ -81,6 +81,11 @@ def highest(histogram: Histogram) -> float | None:
     return upper_bound(max(histogram)) * _TO_MIDDLE if histogram else None
 
 
+def total_seconds(histogram: Histogram) -> float:
+    """Return the sum of the durations, each standing in the geometric middle of its bucket."""
+    return sum(upper_bound(bucket) * _TO_MIDDLE * count for bucket, count in histogram.items())
+
+
 def deviation(histogram: Histogram) -> float | None:
     """Return the standard deviation of the durations, or None without samples.
 

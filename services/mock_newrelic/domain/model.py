@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
@@ -17,8 +18,25 @@ Histogram: TypeAlias = Mapping[int, int]
 NO_TERMS: Terms = frozenset()
 
 
+class Source(StrEnum):
+    """How samples came in. Those of different sources of one application are never summed.
+
+    In this order they are preferred where a reader lets the service choose.
+    """
+
+    OTEL = "otel"
+    AGENT_METRICS = "agent_metrics"
+    AGENT = "agent"
+    EVENTS = "events"
+    SPANS = "spans"
+    API = "api"
+
+
 class Counts(NamedTuple):
     """How many samples of which kind; `timed` of them carry a duration.
+
+    Of the timed ones, `approximate` were spread over buckets that are finer than what the sender
+    told, and `undistributed` are known by their sum alone and stand in no bucket.
 
     Whole numbers throughout, so that running totals never drift.
     """
@@ -29,6 +47,8 @@ class Counts(NamedTuple):
     http_4xx: int = 0
     timed: int = 0
     microseconds: int = 0
+    approximate: int = 0
+    undistributed: int = 0
 
     def plus(self, other: Counts) -> Counts:
         """Return the sum."""
@@ -41,6 +61,16 @@ class Reading(NamedTuple):
     counts: Counts = Counts()
     histogram: Histogram = MappingProxyType({})
 
+    @property
+    def approximate(self) -> bool:
+        """Whether a quantile may be off by more than the width of a bucket."""
+        return self.counts.approximate > 0
+
+    @property
+    def undistributed(self) -> bool:
+        """Whether some durations are known by their sum only, so that no quantile can be told."""
+        return self.counts.undistributed > 0
+
 
 NOTHING = Reading()
 
@@ -50,6 +80,7 @@ class SeriesKey(NamedTuple):
 
     app: str
     labels: Terms
+    source: Source = Source.EVENTS
 
 
 class Span(NamedTuple):

@@ -9,7 +9,7 @@ import json
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mock_newrelic.domain.nrql.data import Row
+from mock_newrelic.domain.records import Row
 from svckit.timestamps import format_timestamp_ms
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import msgspec
 
 from mock_newrelic.domain.identity import entity_guid
 from mock_newrelic.domain.nrql.attributes import APP
-from mock_newrelic.domain.nrql.data import Row
+from mock_newrelic.domain.records import Row
 from svckit.errors import NotFound
 from svckit.randomness import stream
 

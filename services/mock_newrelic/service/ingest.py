@@ -1,19 +1,29 @@
-"""Takes in bodies of events: once each, as a whole or not at all."""
+"""Takes in bodies of every ingest protocol: once each, as a whole or not at all.
+
+A protocol is a pure function from the decoded body to a batch. All else is the same for all of
+them and happens here: the Content-Encoding, the limits, what a repeated request gets, storing and
+counting.
+"""
 
 from __future__ import annotations
 
 import uuid
 import zlib
 from collections import OrderedDict
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
 
+import msgspec
+import zstandard
 from anyio import to_thread
 
-from mock_newrelic.domain.ingest.event_api import ProbeRule, read_batch
+from mock_newrelic.domain.ingest.batch import Batch, Document, Drop
+from mock_newrelic.domain.records import Record, Row, chunk_of
 from svckit.errors import InvalidInput, SuiteError
 
 if TYPE_CHECKING:
+    from mock_newrelic.domain.records import Chunk
     from mock_newrelic.ports import Store
     from mock_newrelic.service.instruments import Instruments
     from svckit.clock import Clock
@@ -22,14 +32,17 @@ MAX_BODY_BYTES = 1_000_000
 MAX_DECODED_BYTES = 32 * 1024 * 1024
 REMEMBER_SECONDS = 600
 MAX_REMEMBERED = 100_000
+MAX_REQUEST_ID = 128
+DROP_EVENT = "NrIntegrationError"
+RECEIPTS = "receipt"
 _OFF_LOOP_BYTES = 256 * 1024
 """Bodies from here on are read in a thread, so that queries are answered meanwhile."""
 
-PROTOCOL = "event_api"
+Read: TypeAlias = Callable[[bytes, float], Batch]
+"""(decoded body, now) -> batch; it raises SuiteError to refuse the body as a whole."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a body; a repeated request gets the receipt of the first one."""
 
     uuid: str
@@ -37,100 +50,179 @@ class Receipt:
     samples: int
     probes: int
     others: int
+    drops: tuple[tuple[str, int], ...] = ()
     duplicate: bool = False
 
     @property
     def accepted(self) -> int:
-        """Number of events in the body."""
+        """Number of events in the body that were not dropped."""
         return self.samples + self.probes + self.others
+
+    @property
+    def dropped(self) -> int:
+        """Number of items that were left out."""
+        return sum(count for _, count in self.drops)
+
+
+class _Remembered(msgspec.Struct, frozen=True, array_like=True):
+    at: float
+    receipt: Receipt
 
 
 class IngestService:
     """Decodes, checks and stores bodies."""
 
-    def __init__(
-        self, *, store: Store, clock: Clock, probes: ProbeRule, instruments: Instruments
-    ) -> None:
+    def __init__(self, *, store: Store, clock: Clock, instruments: Instruments) -> None:
         self._store = store
         self._clock = clock
-        self._probes = probes
         self._instruments = instruments
-        self._receipts: OrderedDict[str, tuple[float, Receipt]] = OrderedDict()
+        known = [
+            (key, msgspec.msgpack.decode(value, type=_Remembered))
+            for key, value in store.items(RECEIPTS)
+        ]
+        self._receipts = OrderedDict(sorted(known, key=lambda one: one[1].at))
 
     async def take(
-        self, body: bytes, *, encoding: str = "", request_id: str = "", session: str = ""
+        self,
+        protocol: str,
+        body: bytes,
+        read: Read,
+        *,
+        encoding: str = "",
+        request_id: str = "",
+        session: str = "",
     ) -> Receipt:
-        """Count the events of a body in a session.
+        """Count what a body holds.
+
+        Args:
+            protocol: name of the surface that it came to.
+            body: as it came over the wire.
+            read: makes a batch of the decoded body.
+            encoding: its Content-Encoding.
+            request_id: a body with the same one counts once within ten minutes.
+            session: token of the session that it belongs to, empty for the default one.
 
         Raises:
             SuiteError: the body is refused; nothing of it counts.
         """
         try:
-            return await self._take(body, encoding, request_id, session)
+            return await self._take(protocol, body, read, encoding, request_id, session)
         except SuiteError as error:
-            self._instruments.refused.labels(PROTOCOL, error.code).inc()
+            self._instruments.refused.labels(protocol, error.code).inc()
             raise
 
     def forget_requests(self) -> None:
         """Forget which requests were seen, so that they may be sent again."""
+        for key in self._receipts:
+            self._store.remove(RECEIPTS, key)
         self._receipts.clear()
 
-    async def _take(self, body: bytes, encoding: str, request_id: str, session: str) -> Receipt:
-        if request_id:
-            request_id = f"{session} {request_id}"
-        if (known := self._known(request_id)) is not None:
+    async def _take(  # noqa: PLR0917 - the arguments of `take`
+        self,
+        protocol: str,
+        body: bytes,
+        read: Read,
+        encoding: str,
+        request_id: str,
+        session: str,
+    ) -> Receipt:
+        key = f"{session} {protocol} {request_id[:MAX_REQUEST_ID]}" if request_id else ""
+        if (known := self._known(protocol, key)) is not None:
             return known
-        events = decompress(body, encoding)
+        if len(body) > MAX_BODY_BYTES:
+            raise too_large(f"the body is longer than {MAX_BODY_BYTES} bytes")
         now = self._clock.now()
-        if len(events) < _OFF_LOOP_BYTES:
-            batch = read_batch(events, now=now, probes=self._probes)
+        decoded = _unpack(body, encoding, _OFF_LOOP_BYTES)
+        if decoded is not None and len(decoded) <= _OFF_LOOP_BYTES:
+            batch = read(decoded, now)
         else:
             batch = await to_thread.run_sync(
-                lambda: read_batch(events, now=now, probes=self._probes)
+                lambda: read(decompress(body, encoding) if decoded is None else decoded, now)
             )
             # The same request may have come a second time while this one was read.
-            if (known := self._known(request_id)) is not None:
+            if (known := self._known(protocol, key)) is not None:
                 return known
-        self._store.write(replace(batch, session=session), self._clock.now())
+        return self._keep(protocol, key, replace(batch, session=session))
+
+    def _keep(self, protocol: str, key: str, batch: Batch) -> Receipt:
+        now = self._clock.now()
         receipt = Receipt(
             uuid=str(uuid.uuid4()),
             apps=tuple(sorted(batch.apps)),
             samples=batch.samples,
             probes=batch.probes,
             others=batch.others,
+            drops=tuple((drop.reason, drop.count) for drop in batch.drops),
         )
+        if batch.drops:
+            chunk = _told(batch.drops, protocol, now)
+            batch = replace(batch, records=(*batch.records, chunk))
+        remembered = _Remembered(now, receipt)
+        if key:
+            document = Document(
+                kind=RECEIPTS, key=key, value=msgspec.msgpack.encode(remembered), session=""
+            )
+            batch = replace(batch, documents=(*batch.documents, document, *self._expired(now)))
+        self._store.write(batch, now)
+        if key:
+            self._receipts[key] = remembered
         for outcome, count in (
             ("counted", receipt.samples),
             ("probe", receipt.probes),
             ("other_type", receipt.others),
         ):
-            self._instruments.ingested.labels(PROTOCOL, outcome).inc(count)
-        if request_id:
-            self._receipts[request_id] = (self._clock.now(), receipt)
-            if len(self._receipts) > MAX_REMEMBERED:
-                self._receipts.popitem(last=False)
+            self._instruments.ingested.labels(protocol, outcome).inc(count)
+        for reason, count in receipt.drops:
+            self._instruments.dropped.labels(protocol, reason).inc(count)
         return receipt
 
-    def _known(self, request_id: str) -> Receipt | None:
-        now = self._clock.now()
+    def _expired(self, now: float) -> list[Document]:
+        """Forget what is too old or too much; return the removal of their documents."""
+        gone = []
         while self._receipts:
-            oldest = next(iter(self._receipts))
-            if self._receipts[oldest][0] > now - REMEMBER_SECONDS:
+            oldest, remembered = next(iter(self._receipts.items()))
+            if (
+                now - REMEMBER_SECONDS < remembered.at <= now
+                and len(self._receipts) < MAX_REMEMBERED
+            ):
                 break
             del self._receipts[oldest]
-        seen = self._receipts.get(request_id)
-        if seen is None:
+            gone.append(Document(kind=RECEIPTS, key=oldest, value=None, session=""))
+        return gone
+
+    def _known(self, protocol: str, key: str) -> Receipt | None:
+        remembered = self._receipts.get(key)
+        if remembered is None or remembered.at <= self._clock.now() - REMEMBER_SECONDS:
             return None
-        receipt = seen[1]
-        self._instruments.ingested.labels(PROTOCOL, "duplicate").inc(receipt.accepted)
-        return Receipt(
-            uuid=receipt.uuid,
-            apps=receipt.apps,
-            samples=receipt.samples,
-            probes=receipt.probes,
-            others=receipt.others,
-            duplicate=True,
-        )
+        receipt = remembered.receipt
+        self._instruments.ingested.labels(protocol, "duplicate").inc(receipt.accepted)
+        return msgspec.structs.replace(receipt, duplicate=True)
+
+
+def _told(drops: tuple[Drop, ...], protocol: str, now: float) -> Chunk:
+    """Return the events that tell what was left out."""
+    chunk = chunk_of(
+        (
+            Record(
+                DROP_EVENT,
+                drop.app,
+                Row(
+                    {
+                        "category": drop.reason,
+                        "message": drop.detail or drop.reason,
+                        "newRelicFeature": protocol,
+                        "droppedCount": drop.count,
+                        **({"appName": drop.app} if drop.app else {}),
+                    },
+                    now,
+                ),
+            )
+            for drop in drops
+        ),
+        received=now,
+    )
+    assert chunk is not None  # noqa: S101 - there are drops
+    return chunk
 
 
 def decompress(body: bytes, encoding: str) -> bytes:
@@ -140,31 +232,53 @@ def decompress(body: bytes, encoding: str) -> bytes:
         InvalidInput: an encoding that is not known (415), a broken stream (400), or more than
             MAX_DECODED_BYTES (413).
     """
+    content = _unpack(body, encoding, MAX_DECODED_BYTES)
+    if content is None:
+        raise too_large(f"the body unpacks to more than {MAX_DECODED_BYTES} bytes")
+    return content
+
+
+def _unpack(body: bytes, encoding: str, limit: int) -> bytes | None:
+    """Return the decoded body; None when a compressed one unpacks to more than `limit` bytes."""
     match encoding.strip().lower():
         case "" | "identity":
             return body
         case "gzip":
-            wbits = 31
+            return _inflate(body, 31, limit)
         case "deflate":
             # RFC 9110 says zlib; some clients send the bare stream.
-            wbits = 15 if body[:1] == b"\x78" else -15
+            return _inflate(body, 15 if body[:1] == b"\x78" else -15, limit)
+        case "zstd":
+            return _unpack_zstd(body, limit)
         case _:
             raise InvalidInput(
                 "the Content-Encoding is not known",
                 code="bad_encoding",
                 status=415,
-                hint="gzip, deflate or none",
+                hint="gzip, deflate, zstd or none",
             )
+
+
+def _inflate(body: bytes, wbits: int, limit: int) -> bytes | None:
     stream = zlib.decompressobj(wbits)
     try:
-        content = stream.decompress(body, MAX_DECODED_BYTES)
+        content = stream.decompress(body, limit)
     except zlib.error:
         raise _broken() from None
     if stream.unconsumed_tail:
-        raise too_large(f"the body unpacks to more than {MAX_DECODED_BYTES} bytes")
+        return None
     if not stream.eof or stream.unused_data:
         raise _broken()
     return content
+
+
+def _unpack_zstd(body: bytes, limit: int) -> bytes | None:
+    reader = zstandard.ZstdDecompressor(max_window_size=MAX_DECODED_BYTES).stream_reader(body)
+    try:
+        content = reader.read(limit + 1)
+    except zstandard.ZstdError:
+        raise _broken() from None
+    return None if len(content) > limit else content
 
 
 def too_large(detail: str) -> InvalidInput:

@@ -26,6 +26,12 @@ class Instruments:
             ["protocol", "error"],
             registry=registry,
         )
+        self.dropped = Counter(
+            "mock_newrelic_dropped_items_total",
+            "Items left out of bodies that were otherwise taken in.",
+            ["protocol", "reason"],
+            registry=registry,
+        )
         self.queries = Counter(
             "mock_newrelic_queries_total",
             "Questions answered: ok, injected, or the code of the refusal.",

@@ -12,13 +12,13 @@ from mock_newrelic.domain.labels import DIMENSIONS
 from mock_newrelic.domain.nrql import ast
 from mock_newrelic.domain.nrql.apm_metrics import METRIC
 from mock_newrelic.domain.nrql.attributes import APP
-from mock_newrelic.domain.nrql.data import TRANSACTION, Row
 from mock_newrelic.domain.nrql.errors import NrqlError
 from mock_newrelic.domain.nrql.execution import run
 from mock_newrelic.domain.nrql.parser import parse
 from mock_newrelic.domain.nrql.result import Result
 from mock_newrelic.domain.nrql.timing import Range
 from mock_newrelic.domain.nrql.values import number
+from mock_newrelic.domain.records import RecordsLost
 from mock_newrelic.service.audit import EVENT_TYPE
 from mock_newrelic.service.deployments import DEPLOYMENT
 from svckit.errors import InvalidInput, NotFound
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mock_newrelic.domain.model import Reading, Span, Terms
     from mock_newrelic.domain.nrql.ast import Query
     from mock_newrelic.domain.query import Question
+    from mock_newrelic.domain.records import Row
     from mock_newrelic.ports import Store
     from mock_newrelic.service.audit import Audit
     from mock_newrelic.service.deployments import DeploymentService
@@ -212,11 +213,21 @@ class _View:
             yield from self._deployments.rows(apps, span, self._session)
         elif kind == EVENT_TYPE:
             yield from self._audit.rows(apps, span, self._session)
-        elif kind == TRANSACTION:
-            raise NrqlError(
-                "the query needs raw events, which are not kept",
-                hint="conditions on labels, errors and HTTP 5xx or 4xx can be answered without",
+        else:
+            names = ["", *self.apps()] if apps is None else sorted(apps)
+            for app in names:
+                yield from self._kept(app, kind, span)
+
+    def _kept(self, app: str, kind: str, span: Span) -> list[Row]:
+        drawn = self._draw(app) if app else []
+        try:
+            rows, touched = self._reader.rows(
+                app, kind, span, self._now, drawn=drawn, session=self._session
             )
+        except RecordsLost as error:
+            raise NrqlError(error.detail, hint=error.hint) from None
+        self.touched |= {one.number: one for one in touched}
+        return rows
 
     def _draw(self, app: str) -> list[Strike]:
         if app not in self._drawn:

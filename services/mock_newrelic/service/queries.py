@@ -42,6 +42,7 @@ class Answer:
         refusal: why there is no answer.
         injections: what touched the answer.
         last_second: second of the latest sample that it rests on, where details were asked for.
+        source: where the samples came from; empty when there never was one.
     """
 
     query: Query
@@ -52,6 +53,7 @@ class Answer:
     refusal: SuiteError | None = None
     injections: tuple[Injection, ...] = ()
     last_second: int | None = None
+    source: str = ""
 
     @property
     def injected(self) -> list[str]:
@@ -135,20 +137,24 @@ class QueryService:
     def _answer(self, query: Query, span: Span, now: float, strikes: list[Strike]) -> Answer:
         end = query.end(now)
         latency = query.metric is None or query.metric.latency
-        reading, _, used = self._reader.read(
+        reading, source, used = self._reader.read(
             query.app,
             query.terms,
             span,
             now,
             latency=latency,
+            source=query.source,
             session=query.session,
             drawn=strikes,
         )
         last = None
         if query.detail or query.metric is None or self._stale_after is not None:
-            last = self._last_second(query, span, now, strikes)
+            last = self._last_second(query, span, now, strikes, source)
         refusal = self._refusal(query, reading, span, last)
         value = None
+        wants_latency = query.metric is not None and query.metric.latency
+        if refusal is None and wants_latency and reading.undistributed:
+            refusal = _no_distribution()
         if refusal is None and query.metric is not None:
             value = self._elsewhere(query, span, now, strikes)
             if value is None:
@@ -180,6 +186,7 @@ class QueryService:
             refusal=refusal,
             injections=used,
             last_second=last,
+            source=source,
         )
 
     def _elsewhere(
@@ -191,7 +198,7 @@ class QueryService:
         """
         assert query.metric is not None  # noqa: S101 - the caller has looked
         if query.metric.name == "lastSeen":
-            return self._last_second(query, span, now, strikes)
+            return self._last_second(query, span, now, strikes, query.source)
         if query.metric.name != "uniqueHosts":
             return None
         series = self._reader.each(
@@ -200,6 +207,7 @@ class QueryService:
             span,
             now,
             latency=False,
+            source=query.source,
             session=query.session,
             drawn=strikes,
         )
@@ -213,10 +221,16 @@ class QueryService:
         return len(hosts) or None
 
     def _last_second(
-        self, query: Query, span: Span, now: float, strikes: list[Strike]
+        self, query: Query, span: Span, now: float, strikes: list[Strike], source: str
     ) -> int | None:
         return self._reader.last_second(
-            query.app, query.terms, span, now, strikes, session=query.session
+            query.app,
+            query.terms,
+            span,
+            now,
+            strikes,
+            source=source or query.source,
+            session=query.session,
         )
 
     def _moment(self, strike: Strike, query: Query, now: float) -> Moment:
@@ -296,6 +310,14 @@ def _with_errors(counts: Counts, metric: str, value: float) -> Counts:
 def _seconds(query: Query, span: Span) -> float:
     """Return what rates are per: the window, or the shorter span that was read instead of it."""
     return min(query.width, span.stop - span.first)
+
+
+def _no_distribution() -> SuiteError:
+    return NotFound(
+        "some durations of the window are known by their sum only",
+        code="no_distribution",
+        hint="ask for responseTime, or send events, spans or histograms",
+    )
 
 
 def _no_duration() -> SuiteError:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from mock_newrelic.domain.application import Application
-from mock_newrelic.domain.model import NO_TERMS, RETENTION_SECONDS, Span
+from mock_newrelic.domain.model import NO_TERMS, RETENTION_SECONDS, Counts, Source, Span
 from mock_newrelic.domain.series import TIERS, latency_tier, whole_slots
 
 NOW = 1_770_170_400.0
 CANARY = frozenset({("role", "canary")})
 
 
-def _add(app: Application, labels: frozenset[tuple[str, str]], now: float) -> None:
-    app.add(labels, int(now), [1, 0, 0, 0, 1, 20_000], {0: 1}, now)
+def _add(app: Application, labels: frozenset[tuple[str, str]], now: float, *, age: int = 0) -> None:
+    app.add(labels, int(now) - age, Counts(samples=1, timed=1, microseconds=9), {0: 1}, now)
 
 
 def test_series_that_are_silent_for_a_day_go() -> None:
@@ -39,7 +39,7 @@ def test_windows_let_go_of_series_that_went() -> None:
     _add(app, frozenset({("role", "stable")}), later)
     app.forget(later)
     app.sliding(NO_TERMS, 60, later, latency=True)
-    [window] = app._counts._windows.values()
+    [window] = app._streams[Source.EVENTS]._counts._windows.values()
     assert len(window._timelines) == 1
 
 
@@ -48,7 +48,7 @@ def test_forgetting_never_outruns_a_window(resolution: int, reach: int) -> None:
     """A window as long as its tier's reach, not asked for a while, still loses what left it."""
     app = Application("a", max_series=10)
     # An age at which the sample is in the window now and out of it at the next question.
-    app.add(CANARY, int(NOW) - reach + resolution, [1, 0, 0, 0, 1, 9], {0: 1}, NOW)
+    _add(app, CANARY, NOW, age=reach - resolution)
     _add(app, CANARY, NOW)
     assert app.sliding(NO_TERMS, reach, NOW, latency=True).histogram == {0: 2}
     later = NOW + 59 * resolution
@@ -65,9 +65,10 @@ def test_memory_is_flat_under_constant_load() -> None:
         now = NOW + 60 * minute
         _add(app, CANARY, now)
         app.forget(now)
-        sizes.append(len(app._series[CANARY].counts._blocks))
+        series = app._streams[Source.EVENTS]._series[CANARY]
+        sizes.append(len(series.counts._blocks))
     assert max(sizes) == sizes[-1] <= 24 * 60 + 5
-    slots = [len(timeline._slots) for timeline in app._series[CANARY].latency]
+    slots = [len(timeline._slots) for timeline in series.latency]
     assert slots[0] <= 18
     assert slots[1] <= 200 + 3
     assert slots[2] <= 24 * 60 + 121
@@ -76,7 +77,7 @@ def test_memory_is_flat_under_constant_load() -> None:
 def test_what_is_older_than_retention_is_counted_and_not_kept() -> None:
     """Such samples appear in the number of samples and in no series."""
     app = Application("a", max_series=10)
-    app.add(CANARY, int(NOW) - RETENTION_SECONDS - 10, [5, 0, 0, 0, 0, 0], {}, NOW)
+    app.add(CANARY, int(NOW) - RETENTION_SECONDS - 10, Counts(samples=5), {}, NOW)
     assert (app.samples, app.series_count) == (5, 0)
 
 

@@ -15,18 +15,24 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from math import floor
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
 from mock_newrelic.domain.ingest.batch import GOOD, Batch, Bin, Bins
 from mock_newrelic.domain.labels import LABEL_PREFIX
-from mock_newrelic.domain.model import SeriesKey
+from mock_newrelic.domain.model import SeriesKey, Span
 from mock_newrelic.domain.query import APP_HINT, APP_PATTERN
+from mock_newrelic.domain.records import Chunk, Record, Row
 from svckit.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 SAMPLE_TYPE = "Transaction"
+EVENTS = "event_api"
+"""The codec of bodies that are kept as they came."""
 MAX_AGE_SECONDS = 48 * 3600
 MAX_AHEAD_SECONDS = 24 * 3600
 MAX_DURATION_SECONDS = 24 * 3600
@@ -89,7 +95,7 @@ class ProbeRule:
         return event.uri is not None and event.uri.partition("?")[0] in self.paths
 
 
-def read_batch(body: bytes, *, now: float, probes: ProbeRule) -> Batch:
+def read_batch(body: bytes, now: float, *, probes: ProbeRule) -> Batch:
     """Read one body.
 
     Raises:
@@ -98,14 +104,33 @@ def read_batch(body: bytes, *, now: float, probes: ProbeRule) -> Batch:
     events, labels = _decode(body)
     if not events:
         raise InvalidInput("the body holds no event", code="empty_batch", status=400)
-    return _Binning(now, probes).run(events, labels)
+    return _Binning(now, probes).run(body, events, labels)
+
+
+def read_events(chunk: Chunk) -> Iterator[Record]:
+    """Yield the events of a body that was kept as it came."""
+    for attributes in msgspec.json.decode(_as_list(chunk.payload), type=list[dict[str, Any]]):
+        instant = attributes.get("timestamp")
+        if instant is None:
+            instant = chunk.received
+        elif instant >= _MILLISECONDS_FROM:
+            instant /= 1000
+        app = attributes.get("appName")
+        yield Record(
+            attributes["eventType"],
+            app if isinstance(app, str) and app in chunk.apps else "",
+            Row({**attributes, "timestamp": round(instant * 1000)}, instant),
+        )
+
+
+def _as_list(body: bytes) -> bytes:
+    body = body.strip()
+    return b"[" + body + b"]" if body[:1] == b"{" else body
 
 
 def _decode(body: bytes) -> tuple[list[Any], list[Labels] | None]:
     """Return the events and, when some have attributes of their own, the labels of each."""
-    body = body.strip()
-    if body[:1] == b"{":
-        body = b"[" + body + b"]"
+    body = _as_list(body)
     try:
         try:
             return _known_decoder.decode(body), None
@@ -164,11 +189,12 @@ class _Binning:
         self._bins: Bins = {}
         self._apps: set[str] = set()
 
-    def run(self, events: list[Event], labels: list[Labels] | None) -> Batch:
+    def run(self, body: bytes, events: list[Event], labels: list[Labels] | None) -> Batch:
         """Return the batch, or raise InvalidInput with the first bad event."""
         now, oldest, latest = self._now, self._now - MAX_AGE_SECONDS, self._now + MAX_AHEAD_SECONDS
         kinds: dict[tuple[object, ...], _Kind] = {}
         samples = others = 0
+        first, last = latest, oldest
         own: Labels = ()
         for index, event in enumerate(events):
             if labels is not None:
@@ -190,6 +216,8 @@ class _Binning:
                 raise _bad(index, "timestamp", _BAD_TIME)
             if duration is not None and not 0 <= duration <= MAX_DURATION_SECONDS:
                 raise _bad(index, "duration", f"not from 0 to {MAX_DURATION_SECONDS} seconds")
+            first = min(first, instant)
+            last = max(last, instant)
             seconds = kind.seconds
             if seconds is None:
                 others += event.event_type != SAMPLE_TYPE
@@ -200,9 +228,18 @@ class _Binning:
             if one is None:
                 one = seconds[second] = Bin()
             one.add(kind.counts, duration)
-        bins = {key: seconds for key, seconds in self._bins.items() if seconds}
+        chunk = Chunk(
+            codec=EVENTS,
+            payload=body,
+            kinds=frozenset(event.event_type for event in events),
+            apps=frozenset(event.app_name or "" for event in events),
+            span=Span(floor(first), floor(last) + 1),
+            count=len(events),
+            received=now,
+        )
         return Batch(
-            bins=bins,
+            bins={key: seconds for key, seconds in self._bins.items() if seconds},
+            records=(chunk,),
             apps=frozenset(self._apps),
             samples=samples,
             probes=len(events) - samples - others,

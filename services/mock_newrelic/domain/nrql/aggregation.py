@@ -11,7 +11,7 @@ from mock_newrelic.domain.nrql import ast
 from mock_newrelic.domain.nrql.accumulators import accumulator
 from mock_newrelic.domain.nrql.apm_metrics import apm_names, as_transactions
 from mock_newrelic.domain.nrql.columns import column_name, facet_name, require_distinct, selected
-from mock_newrelic.domain.nrql.data import TRANSACTION, Row
+from mock_newrelic.domain.nrql.data import TRANSACTION
 from mock_newrelic.domain.nrql.errors import NrqlError
 from mock_newrelic.domain.nrql.expressions import condition_of, value_of
 from mock_newrelic.domain.nrql.lowering import SECONDS_SLOT, Leaves
@@ -26,6 +26,7 @@ from mock_newrelic.domain.nrql.rings import (
 )
 from mock_newrelic.domain.nrql.timing import Range, buckets_of, require_kept
 from mock_newrelic.domain.nrql.values import sort_key
+from mock_newrelic.domain.records import Row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

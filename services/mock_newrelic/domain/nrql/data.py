@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from mock_newrelic.domain.model import Reading, Span, Terms
+    from mock_newrelic.domain.records import Row
 
 TRANSACTION = "Transaction"
-
-
-class Row(NamedTuple):
-    """One event.
-
-    Attributes:
-        attributes: what it carries.
-        timestamp: when it happened, seconds since 1970.
-        weight: how many events it stands for.
-    """
-
-    attributes: Mapping[str, Any]
-    timestamp: float
-    weight: float = 1.0
 
 
 class Data(Protocol):

@@ -13,7 +13,6 @@ from mock_newrelic.domain.nrql import ast
 from mock_newrelic.domain.nrql.aggregation import Aggregation
 from mock_newrelic.domain.nrql.columns import column_name, require_distinct
 from mock_newrelic.domain.nrql.context import Context
-from mock_newrelic.domain.nrql.data import Row
 from mock_newrelic.domain.nrql.errors import NrqlError
 from mock_newrelic.domain.nrql.expressions import condition_of, parts, value_of
 from mock_newrelic.domain.nrql.lowering import is_aggregate
@@ -22,6 +21,7 @@ from mock_newrelic.domain.nrql.rewriting import bind, replace_subqueries
 from mock_newrelic.domain.nrql.rings import required_apps
 from mock_newrelic.domain.nrql.timing import Range, range_of, require_kept
 from mock_newrelic.domain.nrql.values import sort_key
+from mock_newrelic.domain.records import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
