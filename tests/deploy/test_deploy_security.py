@@ -9,7 +9,7 @@ import pytest
 from deploy_manifests import DEPLOY, ROOT, Documents, documents, only, pod_specs
 
 SOURCES = sorted(DEPLOY.rglob("*.yaml"))
-OVERLAYS = ("dev.yaml", "qa.yaml", "staging.yaml")
+OVERLAYS = ("dev.yaml", "qa.yaml", "staging.yaml", "platform.yaml")
 
 
 @pytest.fixture(name="pods", scope="session")
