@@ -16,6 +16,7 @@ from mock_newrelic.api.insights import insights_router
 from mock_newrelic.api.keys import Keys
 from mock_newrelic.api.metrics import metrics_router
 from mock_newrelic.api.nerdgraph import nerdgraph_router
+from mock_newrelic.api.otlp import otlp_router
 from mock_newrelic.api.page import page_router
 from mock_newrelic.api.rest_v2 import rest_v2_router
 from mock_newrelic.api.sessions import sessions_router
@@ -31,6 +32,7 @@ from mock_newrelic.service.instruments import Instruments
 from mock_newrelic.service.journal import Journal
 from mock_newrelic.service.measure import Measure
 from mock_newrelic.service.nrql import NrqlService
+from mock_newrelic.service.otlp import OtlpService
 from mock_newrelic.service.page import PageService
 from mock_newrelic.service.queries import QueryService
 from mock_newrelic.service.reader import Reader
@@ -126,6 +128,10 @@ def create_app(
         metrics_router(facade=facade, queries=queries, store=store, keys=keys, clock=clock)
     )
     app.include_router(ingest_router(ingest=ingest, keys=keys, probes=probes))
+    otlp = OtlpService(ingest=ingest, store=store, probes=probes, clock=clock)
+    app.include_router(
+        otlp_router(otlp=otlp, keys=keys, empty_answers=settings.otlp_nr_empty_body)
+    )
     app.include_router(injections_router(control=control, keys=keys))
     app.include_router(control_router(control=control, keys=keys))
     snapshots = SnapshotService(store=store, journal=journal, may_create=not settings.ci)

@@ -43,6 +43,9 @@ class Settings(ServiceSettings):
     probe_paths: str = Field(
         "/livez,/readyz,/healthz", description="Paths of health checks, comma-separated."
     )
+    otlp_nr_empty_body: bool = Field(
+        False, description="Answer OTLP with an empty body on success, as New Relic does."
+    )
     ci: bool = Field(
         False, description="Refuse to create snapshots: in CI a missing one is an error."
     )

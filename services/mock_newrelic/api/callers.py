@@ -41,16 +41,24 @@ def surface_of_request(scope: Scope) -> Surface | None:
     return surface_of(scope["method"], scope["path"], header(scope, b"content-type"))
 
 
-def key_digest(scope: Scope) -> str:
-    """Return the first hex digits of the SHA-256 of the caller's key, empty without a key."""
+def given_key(scope: Scope) -> bytes | None:
+    """Return the caller's key, from any header or parameter that one of the surfaces knows."""
     for name, value in scope["headers"]:
         if name in KEY_HEADERS:
-            return digest_of(value)
+            key: bytes = value
+            return key
     if b"key=" in scope["query_string"].lower():
         for name, value in parse_qsl(scope["query_string"].decode("latin-1")):
             if name in KEY_PARAMETERS:
-                return digest_of(value.encode())
-    return ""
+                text: str = value
+                return text.encode()
+    return None
+
+
+def key_digest(scope: Scope) -> str:
+    """Return the first hex digits of the SHA-256 of the caller's key, empty without a key."""
+    key = given_key(scope)
+    return "" if key is None else digest_of(key)
 
 
 @lru_cache(maxsize=256)

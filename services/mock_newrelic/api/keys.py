@@ -36,6 +36,17 @@ class Keys:
             raise Forbidden("the admin key is for the control plane only", hint=_HINT)
         raise Unauthorized("the key is wrong", hint="MOCK_NEWRELIC_API_KEYS names the right ones")
 
+    def check_sending(self, key: bytes | None) -> None:
+        """Accept a key for telemetry; New Relic answers a missing and a wrong one alike.
+
+        Raises:
+            Forbidden: no key, a wrong one, or the admin key.
+        """
+        if not (self._open or (key is not None and self._is_reading(key))):
+            raise Forbidden(
+                "the key is missing or wrong", hint="MOCK_NEWRELIC_API_KEYS names the right ones"
+            )
+
     def check_admin(self, key: bytes | None) -> None:
         """Accept the admin key.
 
