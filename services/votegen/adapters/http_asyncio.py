@@ -4,8 +4,8 @@ No task, future, timer or client library per request: a request is one write on 
 an answer is one read and one parser callback. Two things keep that path short:
 
     reading    in small pieces: asyncio's own protocol would allocate 256 KiB for every read
-    version    the header with the pod-template hash is looked up in the bytes as they came, by the
-               spelling that this endpoint used last
+    version    the line with the pod-template hash is looked for in the bytes as they came, where
+               the endpoint's last answer had it
 
 A server may close an idle connection just when a request is written to it. Such a request (no byte
 of an answer, on a connection that was idle for at least STALE_SECONDS) is sent once more on a new
@@ -80,7 +80,9 @@ class HttpConnector:
         self._endpoint = endpoint
         self._connect = connect or connect_with(None)
         self._opening: set[asyncio.Task[None]] = set()
+        # How this endpoint spelled the header last, and the whole line and its place and meaning.
         self._header = b"\r\nX-Pod-Template-Hash:"
+        self._line, self._line_at, self._line_hash = b"\0", 0, ""
         self._hashes: dict[bytes, str] = {}
 
     def open(self, owner: Owner) -> None:
@@ -103,32 +105,42 @@ class HttpConnector:
         owner.opened(connection)
 
     def pod_hash(self, answer: bytes) -> str:
-        """Return the hash of the pod that sent this answer."""
-        start = answer.find(self._header)
-        if start < 0 or answer.find(_HEAD_END, 0, start) >= 0:
-            return self._search(answer)
-        start += len(self._header)
-        value = answer[start : answer.find(b"\r\n", start)]
+        """Return the hash of the pod that sent this answer.
+
+        Mostly it is where it was in the last answer. (Only a body that holds this very line at
+        this very place, under a head without it, would be taken for a head.)
+        """
+        if answer.startswith(self._line, self._line_at):
+            return self._line_hash
+        return self._search(answer)
+
+    def _search(self, answer: bytes) -> str:
+        """Look for the header in any spelling, then for a host name on the page."""
+        start, head_end = 0, answer.find(_HEAD_END)
+        while answer.startswith(_INTERIM, start):
+            start = head_end + len(_HEAD_END)
+            head_end = answer.find(_HEAD_END, start)
+        at = answer.find(self._header, start, head_end)
+        if at < 0:
+            head = answer[start:head_end].lower()
+            at = head.find(b"\r\n" + HASH_HEADER + b":")
+            if at < 0:
+                body = answer[head_end + len(_HEAD_END) :]
+                if b"\r\ntransfer-encoding:" in head:
+                    body = _Body(answer).content
+                return pod_template_hash(b"", body)
+            at += start
+            self._header = answer[at : at + len(self._header)]
+        value_at = at + len(self._header)
+        line_end = answer.find(b"\r\n", value_at)
+        value = answer[value_at:line_end]
         known = self._hashes.get(value)
         if known is None:
             if len(self._hashes) >= MAX_SPELLINGS:
                 self._hashes.clear()
             known = self._hashes[value] = pod_template_hash(value.strip(), b"")
+        self._line, self._line_at, self._line_hash = answer[at : line_end + 2], at, known
         return known
-
-    def _search(self, answer: bytes) -> str:
-        """Look for the header in any spelling, then for a host name on the page."""
-        while answer.startswith(_INTERIM):
-            answer = answer.partition(_HEAD_END)[2]
-        head, _, body = answer.partition(_HEAD_END)
-        lower = head.lower()
-        start = lower.find(b"\r\n" + HASH_HEADER + b":")
-        if start < 0:
-            if b"\r\ntransfer-encoding:" in lower:
-                body = _Body(answer).content
-            return pod_template_hash(b"", body)
-        self._header = head[start : start + len(self._header)]
-        return self.pod_hash(answer)
 
 
 class HttpConnection(asyncio.Protocol):

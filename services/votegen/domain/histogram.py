@@ -107,11 +107,11 @@ class HistogramRecorder:
         self._total = 0.0
         self._max = 0.0
 
-    def record(self, seconds: Sequence[float]) -> None:
+    def record(self, seconds: Sequence[float] | NDArray[np.float64]) -> None:
         """Add times; negative ones count as zero."""
-        if not seconds:
+        if not len(seconds):
             return
-        times = np.maximum(np.array(seconds), 0.0)
+        times = np.maximum(np.asarray(seconds, dtype=np.float64), 0.0)
         self._total += float(times.sum())
         self._max = max(self._max, float(times.max()))
         # The exponent and the upper seven bits of the mantissa are what `bucket_of` returns.

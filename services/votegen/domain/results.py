@@ -16,12 +16,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from votegen.domain.histogram import Histogram, HistogramRecorder, bucket_bounds
 from votegen.domain.outcome import FAILURES, ErrorKind
 from votegen.domain.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from votegen.domain.outcome import Outcome
 
@@ -103,11 +107,12 @@ class Tally:
             self.targets.setdefault(name, TargetTally()).merge(target)
         self.timeline.merge(other.timeline)
 
-    def record_sent(self, lags_seconds: Sequence[float]) -> None:
+    def record_sent(self, lags_seconds: Sequence[float] | NDArray[np.float64]) -> None:
         """Count requests that were written so long after their intended times."""
-        self.sent += len(lags_seconds)
-        self.late_starts += sum(lag > LATE_SECONDS for lag in lags_seconds)
-        self.lag.record(lags_seconds)
+        lags = np.asarray(lags_seconds, dtype=np.float64)
+        self.sent += len(lags)
+        self.late_starts += int(np.count_nonzero(lags > LATE_SECONDS))
+        self.lag.record(lags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,15 +4,19 @@ Connections are opened when requests wait, and kept. A request goes out on an id
 once, else it waits its turn; its latency runs from its intended time all the same, and so does the
 time-out, so a stalled target leaves no endless queue.
 
-This is where a request costs time. Ends are appended to plain lists and counted in bulk by
-`settle`, which everybody who reads the counts calls first.
+This is where a request costs time. Ends and their instants are appended to plain lists; `settle`
+counts them in bulk, and whoever reads the counts calls it first. `sweep` calls it ten times a
+second, which bounds the lists.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
 
 from votegen.domain.attribution import UNKNOWN
 from votegen.domain.outcome import ErrorKind, Outcome
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
     from votegen.domain.results import Tally, TargetTally
     from votegen.ports import Connection, Connector, Timebase
 
-MAX_UNSETTLED = 32_768
+_NEVER = math.nan
 
 End: TypeAlias = tuple[int, str, ErrorKind | None]
 """How a request ended: its status, the version that answered, and the failure if it was one."""
@@ -70,10 +74,11 @@ class Lane:
         self._opening = 0
         self._met = False
         self._waiting: deque[tuple[float, bytes, bool]] = deque()
-        self._latencies: list[float] = []
-        self._services: list[float] = []
-        self._lags: list[float] = []
+        # How requests ended; three instants each: intended, sent (or never), ended.
         self._ends: list[End] = []
+        self._instants: list[float] = []
+        # Lags of requests that were given up.
+        self._lags: list[float] = []
         self._closed = False
 
     @property
@@ -121,21 +126,24 @@ class Lane:
 
     def settle(self) -> None:
         """Count what has ended since the last time."""
+        self._tally.record_sent(self._lags)
+        self._lags.clear()
+        if not self._ends:
+            return
         for (status, pod_hash, failure), count in Counter(self._ends).items():
             outcome = Outcome(status=status, pod_hash=pod_hash, failure=failure)
             self._target.record(outcome, count)
             self._tally.completed += count if failure is None else 0
-        if self._observe is not None and self._ends:
-            self._observe(self._ends, self._latencies)
+        intended, sent, ended = np.array(self._instants).reshape(-1, 3).T
+        latencies = ended - intended
+        self._target.latency.record(latencies)
+        was_sent = ~np.isnan(sent)
+        self._target.service.record((ended - sent)[was_sent])
+        self._tally.record_sent((sent - intended)[was_sent])
+        if self._observe is not None:
+            self._observe(self._ends, latencies.tolist())
         self._ends.clear()
-        for recorded, times in (
-            (self._target.latency.record, self._latencies),
-            (self._target.service.record, self._services),
-            (self._tally.record_sent, self._lags),
-        ):
-            if times:
-                recorded(times)
-                times.clear()
+        self._instants.clear()
 
     def drop_waiting(self) -> None:
         """Forget what was not sent yet; it counts as abandoned."""
@@ -186,20 +194,17 @@ class Lane:
     def answered(self, connection: Connection, status: int, pod_hash: str, *, keep: bool) -> None:
         """Count an answer and use its connection again."""
         now = self._monotonic()
-        intended, sent_at = connection.intended, connection.sent_at
         connection.idle_since = now
-        self._latencies.append(now - intended)
-        self._services.append(now - sent_at)
-        self._lags.append(sent_at - intended)
+        self._instants += (connection.intended, connection.sent_at, now)
         self._ends.append((status, pod_hash, None))
-        if len(self._latencies) >= MAX_UNSETTLED:
-            self.settle()
         self.reachable = True
-        if keep:
-            self._use(connection)
-        else:
+        if not keep:
             self._connections.discard(connection)
             self._grow()
+        elif self._waiting:
+            self._use(connection)
+        else:
+            self._idle.append(connection)
         if self.on_end is not None:
             self.on_end(now)
 
@@ -245,9 +250,7 @@ class Lane:
 
     def _end(self, connection: Connection, kind: ErrorKind) -> None:
         now = self._monotonic()
-        self._latencies.append(now - connection.intended)
-        self._services.append(now - connection.sent_at)
-        self._lags.append(connection.sent_at - connection.intended)
+        self._instants += (connection.intended, connection.sent_at, now)
         self._ends.append((0, UNKNOWN, kind))
         if self.on_end is not None:
             self.on_end(now)
@@ -255,7 +258,7 @@ class Lane:
     def _end_unsent(self, kind: ErrorKind) -> None:
         intended, _, _ = self._waiting.popleft()
         now = self._monotonic()
-        self._latencies.append(now - intended)
+        self._instants += (intended, _NEVER, now)
         self._ends.append((0, UNKNOWN, kind))
         if kind is ErrorKind.CONNECT:
             self.reachable = False

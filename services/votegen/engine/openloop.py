@@ -11,7 +11,6 @@ the next request, over a fixed number of connections.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections import deque
 from dataclasses import replace
 from functools import partial
@@ -43,7 +42,7 @@ DRAIN_TICK_SECONDS = 0.01
 # Above this rate requests leave in ticks: waking up for each of them would cost more than sending.
 TICKED_FROM_RATE = 2000.0
 SEND_TICK_SECONDS = 0.0005
-PREPARED = 1024
+PREPARED = 512
 
 
 class Engine:
@@ -80,6 +79,7 @@ class Engine:
         self._made = 0
         self._positions: list[float] = []
         self._block = Ballots([], [])
+        self._ready: list[tuple[Lane, bytes]] = []
         self._at = 0
         self._ballots = BallotBox(
             seed=plan.seed, split_a=plan.split_a, gets=plan.gets, voters=plan.voters
@@ -270,20 +270,31 @@ class Engine:
     def _submit(self, intended: float) -> None:
         """Hand over a request to the target that its number falls to."""
         at = self._at
-        if at == len(self._positions):
+        if at == len(self._ready):
             self._prepare()
             at = 0
         self._at = at + 1
         self.tally.planned += 1
-        lane, request = self._routes[bisect_right(self._weights.edges, self._positions[at])]
-        lane.submit(intended, request.of(self._block.voter_ids[at], self._block.votes[at]))
+        lane, payload = self._ready[at]
+        lane.submit(intended, payload)
 
     def _prepare(self) -> None:
-        """Make what does not depend on the targets for the next requests, many at a time."""
+        """Count what has ended, and make the next requests: blocks that fit into the cache."""
+        self.settle()
         numbers = np.arange(self._made, self._made + PREPARED)
         self._made += PREPARED
         self._positions = positions(self._first_position, numbers * self._parts + self._part)
         self._block = self._ballots.take(PREPARED)
+        self._address()
+
+    def _address(self) -> None:
+        """Address the requests that were made to the targets as they are now."""
+        picks = np.searchsorted(self._weights.edges, self._positions, side="right")
+        picked = [self._routes[pick] for pick in picks.tolist()]
+        ballots = zip(picked, self._block.voter_ids, self._block.votes, strict=True)
+        self._ready = [
+            (lane, request.of(voter_id, vote)) for (lane, request), voter_id, vote in ballots
+        ]
 
     @property
     def _all_lanes(self) -> list[Lane]:
@@ -328,6 +339,7 @@ class Engine:
             self._lanes[name].on_end = self._replace if plan.is_closed_loop else None
         self._weights = Weights.of({target.name: target.weight for target in plan.targets})
         self._routes = [(self._lanes[name], self._requests[name]) for name in self._weights.names]
+        self._address()
 
     def _open_lane(self, target: Target, plan: Plan) -> Lane:
         return Lane(
