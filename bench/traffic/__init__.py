@@ -1,0 +1,1 @@
+"""Servers to send traffic to, and the peers that send it."""
