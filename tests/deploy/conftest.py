@@ -9,12 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deploy_manifests import CRDS, DEPLOY, Documents, documents, only, strict
-
-FILES = {
-    "Rollout": "rollout-crd.yaml",
-    "AnalysisTemplate": "analysis-template-crd.yaml",
-}
+from deploy_manifests import DEPLOY, Documents, documents, only
 
 
 @pytest.fixture(name="kustomize", scope="session")
@@ -51,20 +46,3 @@ def _templates(qa: Documents) -> dict[str, dict[str, Any]]:
 @pytest.fixture(name="rollout", scope="session")
 def _rollout(qa: Documents) -> dict[str, Any]:
     return only(qa, "Rollout", "vote")
-
-
-@pytest.fixture(name="crd", scope="session")
-def _crd() -> Callable[[str], dict[str, Any]]:
-    """Return a function: kind -> strict JSON schema, from Argo's custom resource definitions."""
-    if not CRDS.is_dir():
-        pytest.skip("Argo's CRDs are not in a `shared` directory beside the repository")
-    read: dict[str, dict[str, Any]] = {}
-
-    def schema(kind: str) -> dict[str, Any]:
-        if kind not in read:
-            (definition,) = documents(CRDS / FILES[kind])
-            (version,) = definition["spec"]["versions"]
-            read[kind] = strict(version["schema"]["openAPIV3Schema"])
-        return read[kind]
-
-    return schema

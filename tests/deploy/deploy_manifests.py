@@ -10,9 +10,13 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
-CRDS = ROOT.parent / "shared" / "data" / "argo" / "crds"
 
 Documents = list[dict[str, Any]]
+
+
+def rendered(overlay: str) -> Documents:
+    """Return a committed rendering; a test of its own keeps it equal to the sources."""
+    return documents(DEPLOY / "rendered" / f"{overlay}.yaml")
 
 
 def documents(path: Path) -> Documents:
