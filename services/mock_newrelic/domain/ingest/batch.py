@@ -99,6 +99,13 @@ class Bin:
             counts[4] += count
             counts[5] += round(sum_seconds * 1e6)
 
+    def add_durations(self, count: int, sum_seconds: float) -> None:
+        """Tell how long `count` samples took together that are counted elsewhere."""
+        counts = self.counts
+        counts[4] += count
+        counts[5] += round(sum_seconds * 1e6)
+        counts[7] += count
+
 
 Bins: TypeAlias = dict[SeriesKey, dict[int, Bin]]
 

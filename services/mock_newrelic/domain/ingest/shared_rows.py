@@ -15,7 +15,7 @@ from mock_newrelic.domain.model import Span
 from mock_newrelic.domain.records import Chunk, Record, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 SHARED = "shared_rows"
 """The codec of these events."""
@@ -42,14 +42,14 @@ class SharedRows:
     def __init__(self, kind: str) -> None:
         self._rows = _Rows(kind, [], [])
 
-    def share(self, attributes: Mapping[str, Any]) -> int:
+    def share(self, attributes: dict[str, Any]) -> int:
         """Return the number of a block of attributes, for `add`."""
-        self._rows.blocks.append(dict(attributes))
+        self._rows.blocks.append(_storable(attributes))
         return len(self._rows.blocks) - 1
 
     def add(self, app: str, block: int, own: dict[str, Any], timestamp: float) -> None:
         """Add an event; its own attributes come before those of its block."""
-        self._rows.items.append(_Item(app, block, own, timestamp))
+        self._rows.items.append(_Item(app, block, _storable(own), timestamp))
 
     def __len__(self) -> int:
         return len(self._rows.items)
@@ -72,6 +72,19 @@ class SharedRows:
                 received=received,
             ),
         )
+
+
+def _storable(value: Any) -> Any:
+    """Return a value as msgpack can hold it: whole numbers beyond 64 bits become texts."""
+    match value:
+        case dict():
+            return {name: _storable(one) for name, one in value.items()}
+        case list():
+            return [_storable(one) for one in value]
+        case int() if not -(2**63) <= value < 2**64:
+            return str(value)
+        case _:
+            return value
 
 
 def shared_records(chunk: Chunk) -> Iterator[Record]:

@@ -158,11 +158,23 @@ _EVENT_NAMES = (
 )
 
 
-def event_attributes(app: str, attributes: Attributes) -> dict[str, Any]:
-    """Return attributes as raw events have them: with the names by which queries ask, too."""
+def event_attributes(
+    app: str, attributes: Attributes, own: Attributes | None = None
+) -> dict[str, Any]:
+    """Return attributes as raw events have them: with the names by which queries ask, too.
+
+    Args:
+        app: application, empty for none.
+        attributes: all of the item, those of its block included.
+        own: those that the event is to have; all unless given.
+    """
     labels = labels_of(attributes)
     named = {name: labels[label] for label, name in _EVENT_NAMES if label in labels}
-    return {**attributes, **named, **({"appName": app} if app else {})}
+    return {
+        **(attributes if own is None else own),
+        **named,
+        **({"appName": app} if app else {}),
+    }
 
 
 def first_text(attributes: Attributes, names: Iterable[str]) -> str:
@@ -200,6 +212,11 @@ def _hash_of(attributes: Attributes, host: str) -> str:
     replica_set = first_text(attributes, ("k8s.replicaset.name",))
     match = _REPLICA_SET.fullmatch(replica_set) or _POD_NAME.fullmatch(host)
     return match[1] if match else ""
+
+
+def is_flag(value: Any) -> bool:
+    """Whether an `error` attribute says yes."""
+    return value is True or (isinstance(value, str) and value.lower() == "true")
 
 
 def status_of(attributes: Attributes) -> int:
