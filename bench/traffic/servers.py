@@ -132,6 +132,8 @@ def arrivals() -> Iterator[Arrivals]:
         finally:
             process.send_signal(signal.SIGCONT)
             process.terminate()
+            if process.stdout is not None:
+                process.stdout.read()
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
