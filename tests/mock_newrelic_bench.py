@@ -33,8 +33,9 @@ class Bench:
 
     def __init__(self, clock: Clock, **settings: Any) -> None:
         self.clock = clock
+        chosen = Settings(**{"ephemeral": True, **settings})
         self.http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=create_app(Settings(**settings), clock=clock)),
+            transport=httpx.ASGITransport(app=create_app(chosen, clock=clock)),
             base_url="http://apm.test",
         )
 

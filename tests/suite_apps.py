@@ -188,7 +188,7 @@ class Suite:
         self.clock = clock
         self.cluster = Cluster()
         self.apm_app = mock_newrelic.app.create_app(
-            mock_newrelic.settings.Settings(**(apm or {})), clock=clock
+            mock_newrelic.settings.Settings(**{"ephemeral": True, **(apm or {})}), clock=clock
         )
         self.analyzer_app = analyzer.app.create_app(
             analyzer.settings.Settings(

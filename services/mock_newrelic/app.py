@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mock_newrelic.adapters.durable import DurableStore
 from mock_newrelic.adapters.memory import MemoryStore
 from mock_newrelic.api.control import control_router
 from mock_newrelic.api.edge import Edge
@@ -21,6 +24,7 @@ from mock_newrelic.api.page import page_router
 from mock_newrelic.api.rest_v2 import rest_v2_router
 from mock_newrelic.api.sessions import sessions_router
 from mock_newrelic.api.snapshots import snapshots_router
+from mock_newrelic.api.telemetry import telemetry_router
 from mock_newrelic.domain.ingest.event_api import ProbeRule
 from mock_newrelic.service.audit import Audit
 from mock_newrelic.service.control import ControlService
@@ -45,11 +49,12 @@ from svckit.metrics import new_registry
 from svckit.timestamps import format_timestamp_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from prometheus_client import CollectorRegistry
     from starlette.types import ASGIApp
 
+    from mock_newrelic.ports import Store
     from mock_newrelic.settings import Settings
     from svckit.clock import Clock
 
@@ -72,7 +77,7 @@ def create_app(
     if registry is None:
         registry = new_registry(package="mock_newrelic", version=distribution_version())
     instruments, journal = Instruments(registry), Journal()
-    store = MemoryStore(max_apps=settings.max_apps, max_series=settings.max_series)
+    store = _open_store(settings, clock)
     instruments.series.set_function(lambda: sum(app.series_count for app in store.applications()))
     audit, measure = Audit(store), Measure(store)
     injections = InjectionService(
@@ -122,16 +127,18 @@ def create_app(
         title="mock-newrelic",
         description="Stand-in for the New Relic metric API, with injections.",
         registry=registry,
-        ready_checks={"store": lambda: True},
+        ready_checks={"store": lambda: store.healthy},
+        lifespan=lambda: _closing(store),
     )
     app.include_router(
         metrics_router(facade=facade, queries=queries, store=store, keys=keys, clock=clock)
     )
     app.include_router(ingest_router(ingest=ingest, keys=keys, probes=probes))
-    otlp = OtlpService(ingest=ingest, store=store, probes=probes, clock=clock)
     app.include_router(
-        otlp_router(otlp=otlp, keys=keys, empty_answers=settings.otlp_nr_empty_body)
+        telemetry_router(ingest=ingest, keys=keys, probes=probes, signals=settings.golden_signals)
     )
+    otlp = OtlpService(ingest=ingest, store=store, probes=probes, clock=clock)
+    app.include_router(otlp_router(otlp=otlp, keys=keys, empty_answers=settings.otlp_nr_empty_body))
     app.include_router(injections_router(control=control, keys=keys))
     app.include_router(control_router(control=control, keys=keys))
     snapshots = SnapshotService(store=store, journal=journal, may_create=not settings.ci)
@@ -177,3 +184,20 @@ def create_app(
         clock=clock,
         registry=registry,
     )
+
+
+def _open_store(settings: Settings, clock: Clock) -> Store:
+    if settings.ephemeral:
+        return MemoryStore(max_apps=settings.max_apps, max_series=settings.max_series)
+    return DurableStore(
+        Path(settings.data_dir),
+        max_apps=settings.max_apps,
+        max_series=settings.max_series,
+        now=clock.now(),
+    )
+
+
+@asynccontextmanager
+async def _closing(store: Store) -> AsyncIterator[None]:
+    yield
+    store.close()

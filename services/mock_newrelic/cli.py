@@ -33,10 +33,10 @@ def serve(
         str | None, typer.Option(help="static: keys needed; open: not for reading and ingest.")
     ] = None,
     ephemeral: Annotated[
-        bool | None, typer.Option("--ephemeral", help="Keep samples in memory only [always so].")
+        bool | None, typer.Option("--ephemeral", help="Keep everything in memory only [no].")
     ] = None,
     data_dir: Annotated[
-        str | None, typer.Option(help="Refused: there is no durable store.")
+        str | None, typer.Option(help="Keep everything here [./.gatelab/mock-newrelic].")
     ] = None,
     stale_after: Annotated[
         str | None, typer.Option(help="Answer 503 when the last sample is older, e.g. 2m [never].")

@@ -17,7 +17,7 @@ class Store(Protocol):
     """Keeps what was ingested, for as long as windows can reach.
 
     Reads are served from memory by `Application`; a durable store must have it filled again
-    before it is handed out.
+    before it is handed out, and must have kept a batch before `write` returns.
     """
 
     def write(self, batch: Batch, now: float) -> None:
@@ -58,6 +58,15 @@ class Store(Protocol):
 
     def items(self, kind: str, session: str = "") -> Iterator[tuple[str, bytes]]:
         """Yield key and value of all documents of a kind, in the order of their keys."""
+        ...
+
+    @property
+    def healthy(self) -> bool:
+        """Whether what is written is kept."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files; nothing may be asked of the store afterwards."""
         ...
 
     def remove(self, kind: str, key: str, session: str = "") -> None:

@@ -6,10 +6,12 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from mock_newrelic.domain.ingest.metric_api import UNITS, GoldenSignals
 from svckit.durations import DurationError, parse_duration
 from svckit.settings import ServiceSettings, settings_config
 
 DEFAULT_API_KEY = "test-key"
+DEFAULT_DATA_DIR = "./.gatelab/mock-newrelic"
 DEFAULT_ADMIN_KEY = "admin-key"
 
 
@@ -29,9 +31,11 @@ class Settings(ServiceSettings):
         SecretStr(DEFAULT_ADMIN_KEY), description="Key of the control plane."
     )
     ephemeral: bool = Field(
-        True, description="Keep samples in memory only: the one store there is."
+        False, description="Keep everything in memory only; a restart begins with nothing."
     )
-    data_dir: str = Field("", description="Not available: there is no durable store.")
+    data_dir: str = Field(
+        DEFAULT_DATA_DIR, min_length=1, description="Directory in which everything is kept."
+    )
     stale_after: str = Field(
         "",
         description="Age of the last sample from which answers are 503 (Go duration); empty: none.",
@@ -42,6 +46,19 @@ class Settings(ServiceSettings):
     )
     probe_paths: str = Field(
         "/livez,/readyz,/healthz", description="Paths of health checks, comma-separated."
+    )
+    metric_api_requests: str = Field(
+        "*.requests",
+        description="Counts of the Metric API that count requests: name patterns, comma-separated.",
+    )
+    metric_api_errors: str = Field(
+        "*.errors",
+        description="Counts of the Metric API that count failed requests, likewise.",
+    )
+    metric_api_latencies: str = Field(
+        "*.ms=ms,http.server.duration=ms,*.duration=s",
+        description="Summaries of the Metric API that tell latencies: PATTERN=UNIT, s or ms; "
+        "the first that matches counts.",
     )
     otlp_nr_empty_body: bool = Field(
         False, description="Answer OTLP with an empty body on success, as New Relic does."
@@ -59,20 +76,6 @@ class Settings(ServiceSettings):
             raise ValueError("at least one key is needed")
         return keys
 
-    @field_validator("ephemeral")
-    @classmethod
-    def _only_memory(cls, ephemeral: bool) -> bool:  # noqa: FBT001 - pydantic's signature
-        if not ephemeral:
-            raise ValueError("there is no durable store; samples live in memory only")
-        return ephemeral
-
-    @field_validator("data_dir")
-    @classmethod
-    def _no_directory(cls, directory: str) -> str:
-        if directory:
-            raise ValueError("there is no durable store; leave it out (samples live in memory)")
-        return directory
-
     @field_validator("stale_after")
     @classmethod
     def _is_duration(cls, text: str) -> str:
@@ -82,6 +85,24 @@ class Settings(ServiceSettings):
         except DurationError as error:
             raise ValueError(str(error)) from None
         return text
+
+    @field_validator("metric_api_latencies")
+    @classmethod
+    def _has_units(cls, text: str) -> str:
+        for part in split_list(text):
+            if part.rpartition("=")[2] not in UNITS or not part.rpartition("=")[0]:
+                raise ValueError(f"{part!r} is not PATTERN=s or PATTERN=ms")
+        return text
+
+    @property
+    def golden_signals(self) -> GoldenSignals:
+        """What the metrics of the Metric API mean."""
+        latencies = (part.rpartition("=") for part in split_list(self.metric_api_latencies))
+        return GoldenSignals(
+            requests=split_list(self.metric_api_requests),
+            errors=split_list(self.metric_api_errors),
+            latencies=tuple((pattern, unit) for pattern, _, unit in latencies),
+        )
 
     @property
     def keys(self) -> frozenset[str]:

@@ -41,7 +41,7 @@ class Shell:
 
 @pytest.fixture(name="shell")
 async def _shell(clock: ManualClock) -> AsyncIterator[Shell]:
-    async with serve_in_background(create_app(Settings(), clock=clock)) as url:
+    async with serve_in_background(create_app(Settings(ephemeral=True), clock=clock)) as url:
         yield Shell(url)
 
 

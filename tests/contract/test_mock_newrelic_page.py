@@ -129,7 +129,7 @@ async def test_an_unknown_window_is_the_usual_one(bench: Bench, window: str) -> 
 
 async def test_the_stream_sends_the_state(clock: ManualClock) -> None:
     """Server-sent events carry the state again and again, over a real connection."""
-    app = create_app(Settings(), clock=clock)
+    app = create_app(Settings(ephemeral=True), clock=clock)
     async with serve_in_background(app) as url, httpx.AsyncClient(base_url=url) as http:
         await http.post("/v1/accounts/1/events", json=transactions(98, 2), headers=KEY)
         states = []

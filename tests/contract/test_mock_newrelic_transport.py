@@ -32,7 +32,7 @@ QUESTION = f"/v1/metrics?app={APP}&metric=errorRate&window=5m"
 
 @asynccontextmanager
 async def _serving(clock: ManualClock) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(Settings(), clock=clock)
+    app = create_app(Settings(ephemeral=True), clock=clock)
     async with (
         serve_in_background(app, protocol=WireProtocol) as url,
         httpx.AsyncClient(base_url=url, trust_env=False, timeout=5) as apm,

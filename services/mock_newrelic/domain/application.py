@@ -12,12 +12,13 @@ from mock_newrelic.domain.coverage import Coverage
 from mock_newrelic.domain.labels import LabelIndex
 from mock_newrelic.domain.model import NOTHING, RETENTION_SECONDS, Reading, Source
 from mock_newrelic.domain.stream import Stream
-from mock_newrelic.domain.window import sliding_span
+from mock_newrelic.domain.window import is_kept, sliding_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mock_newrelic.domain.model import Histogram, Span, Terms
+    from mock_newrelic.domain.series import Series
 
 _FORGET_EVERY_SECONDS = 60
 
@@ -28,18 +29,25 @@ class Application:
     Args:
         name: of the application.
         max_series: most series that are kept, over all sources.
+
+    Attributes:
+        samples: how many samples ever came.
+        number: by which a durable store knows it; 0 when none does.
+        coverage: of which seconds its agents have told exact counts.
+        labels: the names and values of labels that its series may carry.
     """
 
     def __init__(self, name: str, *, max_series: int) -> None:
         self.name = name
         self.samples = 0
+        self.number = 0
         self.coverage = Coverage()
         self._max_series = max_series
-        self._labels = LabelIndex()
+        self.labels = LabelIndex()
         self._streams: dict[Source, Stream] = {}
         self._forgotten_at = 0.0
 
-    def add(  # noqa: PLR0917 - called for every series of every body
+    def add(  # noqa: PLR0917 - the parts of one count
         self,
         labels: Terms,
         second: int,
@@ -50,11 +58,24 @@ class Application:
     ) -> None:
         """Add the samples of one second of one series; too old ones are only counted."""
         self.samples += counts[0]
-        if second >= now - RETENTION_SECONDS - 1:
-            stream = self._streams.get(source)
-            if stream is None:
-                stream = self._streams[source] = Stream(self._has_room)
-            stream.add(self._labels.admit(labels), second, counts, histogram, now)
+        if is_kept(second, now):
+            self.series(labels, source).add(second, counts, histogram, now)
+
+    def series(self, labels: Terms, source: Source) -> Series:
+        """Return the series of samples with these labels, the shared one for want of room."""
+        return self.stream(source).series(self.labels.admit(labels))
+
+    def stream(self, source: Source) -> Stream:
+        """Return all series of a source."""
+        stream = self._streams.get(source)
+        if stream is None:
+            stream = self._streams[source] = Stream(source, self._has_room)
+        return stream
+
+    def all_series(self) -> Iterator[Series]:
+        """Yield the series of all sources."""
+        for stream in self._streams.values():
+            yield from stream.all_series()
 
     @property
     def sources(self) -> list[Source]:
@@ -117,7 +138,7 @@ class Application:
 
     def unanswerable(self, terms: Terms) -> str | None:
         """Return the name of a label that is not kept for every sample, or None."""
-        return next((name for name, _ in sorted(terms) if not self._labels.can_answer(name)), None)
+        return next((name for name, _ in sorted(terms) if not self.labels.can_answer(name)), None)
 
     def has_unlabelled(self, span: Span) -> bool:
         """Whether samples in the span lost their labels for want of room."""

@@ -37,6 +37,11 @@ class _Run:
         self.first = min(self.first, span.first)
         self.stop = max(self.stop, span.stop)
 
+    def spans(self) -> list[Span]:
+        """Return the covered seconds."""
+        edges = [self.first, *(edge for gap in self.gaps for edge in gap), self.stop]
+        return [Span(*pair) for pair in zip(edges[::2], edges[1::2], strict=True)]
+
     def covers(self, span: Span, now: float) -> bool:
         """Whether nothing that the run did in the span is missing."""
         if self.first >= span.stop or (self._over(now) and self.stop <= span.first):
@@ -63,6 +68,21 @@ class Coverage:
         else:
             run.extend(told.span)
         run.ended = run.ended or told.ended
+
+    def told(self) -> list[tuple[str, list[tuple[str, str]], list[Span], bool]]:
+        """Return run, labels, covered spans and whether it ended, for `restore`."""
+        return [
+            (name, sorted(run.labels), run.spans(), run.ended) for name, run in self._runs.items()
+        ]
+
+    def restore(
+        self, name: str, labels: list[tuple[str, str]], spans: list[Span], *, ended: bool
+    ) -> None:
+        """Take in what `told` gave of one run."""
+        run = self._runs[name] = _Run(frozenset(labels), spans[0])
+        for span in spans[1:]:
+            run.extend(span)
+        run.ended = ended
 
     def covers(self, terms: Terms, span: Span, now: float) -> bool:
         """Whether the exact counts of all runs with these labels are complete in a span."""

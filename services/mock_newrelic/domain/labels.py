@@ -22,12 +22,28 @@ MAX_VALUE_LENGTH = 128
 
 
 class LabelIndex:
-    """The label names of one application and the values that they have had."""
+    """The label names of one application and the values that they have had.
+
+    Attributes:
+        changes: how often it has changed.
+    """
 
     def __init__(self) -> None:
+        self.changes = 0
         self._values: dict[str, set[str]] = {}
         self._retired: set[str] = set()
         self._full = False
+
+    def state(self) -> tuple[dict[str, list[str]], list[str], bool]:
+        """Return all that it knows, for `restore`."""
+        values = {name: sorted(known) for name, known in self._values.items()}
+        return values, sorted(self._retired), self._full
+
+    def restore(self, values: dict[str, list[str]], retired: list[str], *, full: bool) -> None:
+        """Take in what `state` gave."""
+        self._values = {name: set(known) for name, known in values.items()}
+        self._retired = set(retired)
+        self._full = full
 
     def admit(self, labels: Terms) -> Terms:
         """Return the labels that a series may carry."""
@@ -46,6 +62,7 @@ class LabelIndex:
             if name in self._retired:
                 return False
             if len(self._values) + len(self._retired) >= MAX_NAMES:
+                self.changes += not self._full
                 self._full = True
                 return False
             values = self._values[name] = set()
@@ -54,6 +71,8 @@ class LabelIndex:
         if len(values) >= MAX_VALUES or len(value) > MAX_VALUE_LENGTH:
             del self._values[name]
             self._retired.add(name)
+            self.changes += 1
             return False
         values.add(value)
+        self.changes += 1
         return True

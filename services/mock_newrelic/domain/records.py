@@ -126,8 +126,7 @@ class Records:
             oldest = self._pop()
             gone.append(oldest)
             for kind in oldest.kinds:
-                before = self._lost_before.get(kind, 0)
-                self._lost_before[kind] = max(before, oldest.span.stop)
+                self.lose(kind, oldest.span.stop)
         return gone
 
     def forget(self, now: float) -> list[Chunk]:
@@ -136,6 +135,14 @@ class Records:
         while self._chunks and self._chunks[0].span.stop < now - RETENTION_SECONDS:
             gone.append(self._pop())
         return gone
+
+    def lose(self, kind: str, before: int) -> None:
+        """Take notice that events of a type before a second are not kept any more."""
+        self._lost_before[kind] = max(before, self._lost_before.get(kind, 0))
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Yield all chunks, the oldest first."""
+        yield from self._chunks
 
     def chunks(self, kind: str, span: Span) -> Iterator[Chunk]:
         """Yield the chunks that may hold events of a type in a span.

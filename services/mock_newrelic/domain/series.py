@@ -18,7 +18,7 @@ from mock_newrelic.domain.timeline import CountTimeline, HistogramTimeline
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mock_newrelic.domain.model import Histogram, Terms
+    from mock_newrelic.domain.model import Histogram, Source, Terms
 
 TIERS = ((1, 15 * 60), (10, 3 * 3600), (60, RETENTION_SECONDS))
 """Resolution and reach of the latency timelines, in seconds, finest first."""
@@ -48,10 +48,20 @@ def whole_slots(span: Span, now: float) -> Span:
 
 
 class Series:
-    """Everything known of the samples with one set of labels."""
+    """Everything known of the samples with one set of labels.
 
-    def __init__(self, labels: Terms) -> None:
+    Attributes:
+        labels: what the samples carry.
+        source: where they came from.
+        is_overflow: whether it stands for those series for which there was no room.
+        number: by which a durable store knows it; 0 when none does.
+    """
+
+    def __init__(self, labels: Terms, source: Source, *, is_overflow: bool = False) -> None:
         self.labels = labels
+        self.source = source
+        self.is_overflow = is_overflow
+        self.number = 0
         self.counts = CountTimeline()
         self.latency = tuple(HistogramTimeline() for _ in TIERS)
 

@@ -22,7 +22,7 @@ from mock_newrelic.domain.window import sliding_span
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from mock_newrelic.domain.model import Histogram, Span, Terms
+    from mock_newrelic.domain.model import Histogram, Source, Span, Terms
 
 
 class Stream:
@@ -32,10 +32,12 @@ class Stream:
     whole application stay exact, and `has_unlabelled` tells that a selector would miss some.
 
     Args:
+        source: of all its samples.
         has_room: whether the application may have one series more.
     """
 
-    def __init__(self, has_room: Callable[[], bool]) -> None:
+    def __init__(self, source: Source, has_room: Callable[[], bool]) -> None:
+        self.source = source
         self._has_room = has_room
         self._series: dict[Terms, Series] = {}
         self._overflow: Series | None = None
@@ -44,11 +46,32 @@ class Stream:
             WindowCache(HistogramSum) for _ in TIERS
         )
 
-    def add(
-        self, labels: Terms, second: int, counts: Sequence[int], histogram: Histogram, now: float
-    ) -> None:
-        """Add the samples of one second of one series."""
-        self._series_of(labels).add(second, counts, histogram, now)
+    def series(self, labels: Terms) -> Series:
+        """Return the series with these labels, the shared one when there is no room for it."""
+        series = self._series.get(labels)
+        if series is not None:
+            return series
+        if self._has_room():
+            return self.open(labels)
+        return self._overflow or self.open_overflow()
+
+    def open(self, labels: Terms) -> Series:
+        """Begin with a series."""
+        series = self._series[labels] = Series(labels, self.source)
+        self._show(series)
+        return series
+
+    def open_overflow(self) -> Series:
+        """Begin with the series of those for which there is no room."""
+        series = self._overflow = Series(NO_TERMS, self.source, is_overflow=True)
+        self._show(series)
+        return series
+
+    def all_series(self) -> Iterator[Series]:
+        """Yield every series, the shared one too."""
+        yield from self._series.values()
+        if self._overflow is not None:
+            yield self._overflow
 
     def sliding(self, terms: Terms, width: int, now: float, *, latency: bool) -> Reading:
         """Return what the last `width` seconds hold, from running totals."""
@@ -106,7 +129,7 @@ class Stream:
 
     def forget(self, now: float) -> None:
         """Drop what is too old."""
-        for series in self._all():
+        for series in self.all_series():
             series.forget(now)
         gone = [labels for labels, series in self._series.items() if series.counts.empty]
         if gone:
@@ -120,27 +143,13 @@ class Stream:
     @property
     def empty(self) -> bool:
         """Whether no sample is left."""
-        return all(series.counts.empty for series in self._all())
+        return all(series.counts.empty for series in self.all_series())
 
-    def _series_of(self, labels: Terms) -> Series:
-        series = self._series.get(labels)
-        if series is not None:
-            return series
-        if self._has_room():
-            series = self._series[labels] = Series(labels)
-        elif self._overflow is not None:
-            return self._overflow
-        else:
-            series = self._overflow = Series(NO_TERMS)
+    def _show(self, series: Series) -> None:
+        """Let the windows that are kept see a series that is still empty."""
         self._counts.include(series.labels, series.counts)
         for cache, timeline in zip(self._latency, series.latency, strict=True):
             cache.include(series.labels, timeline)
-        return series
 
     def _matching(self, terms: Terms) -> Iterator[Series]:
-        return (series for series in self._all() if terms <= series.labels)
-
-    def _all(self) -> Iterator[Series]:
-        yield from self._series.values()
-        if self._overflow is not None:
-            yield self._overflow
+        return (series for series in self.all_series() if terms <= series.labels)

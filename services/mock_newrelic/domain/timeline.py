@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mock_newrelic.domain.model import Histogram
 
 _COLUMNS = len(Counts._fields)
-_BLOCK_SECONDS = 60
+BLOCK_SECONDS = 60
 
 Value = TypeVar("Value")
 Told_contra = TypeVar("Told_contra", contravariant=True)
@@ -58,7 +58,7 @@ class _Watched(Generic[Value]):
 
 
 class CountTimeline(_Watched["Sequence[int]"]):
-    """Counts by second, in blocks of a minute that exist only where samples are (2.9 kB each)."""
+    """Counts by second, in blocks of a minute that exist only where samples are (3.8 kB each)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,10 +66,10 @@ class CountTimeline(_Watched["Sequence[int]"]):
 
     def add(self, second: int, counts: Sequence[int]) -> None:
         """Add counts to a second."""
-        number, offset = divmod(second, _BLOCK_SECONDS)
+        number, offset = divmod(second, BLOCK_SECONDS)
         block = self._blocks.get(number)
         if block is None:
-            block = self._blocks[number] = array("q", bytes(8 * _COLUMNS * _BLOCK_SECONDS))
+            block = self._blocks[number] = array("q", bytes(8 * _COLUMNS * BLOCK_SECONDS))
         base = offset * _COLUMNS
         for column, value in enumerate(counts, base):
             block[column] += value
@@ -77,21 +77,21 @@ class CountTimeline(_Watched["Sequence[int]"]):
 
     def at(self, slot: int) -> Sequence[int] | None:
         """Return the counts of one second, or None when nothing is known of it."""
-        block = self._blocks.get(slot // _BLOCK_SECONDS)
+        block = self._blocks.get(slot // BLOCK_SECONDS)
         if block is None:
             return None
-        base = slot % _BLOCK_SECONDS * _COLUMNS
+        base = slot % BLOCK_SECONDS * _COLUMNS
         return block[base : base + _COLUMNS]
 
     def total(self, first: int, stop: int) -> Counts:
         """Return the sum of the seconds [first, stop)."""
         sums = [0] * _COLUMNS
-        for number in range(first // _BLOCK_SECONDS, (stop - 1) // _BLOCK_SECONDS + 1):
+        for number in range(first // BLOCK_SECONDS, (stop - 1) // BLOCK_SECONDS + 1):
             block = self._blocks.get(number)
             if block is None:
                 continue
-            start = number * _BLOCK_SECONDS
-            low, high = max(first - start, 0), min(stop - start, _BLOCK_SECONDS)
+            start = number * BLOCK_SECONDS
+            low, high = max(first - start, 0), min(stop - start, BLOCK_SECONDS)
             part = block[low * _COLUMNS : high * _COLUMNS]
             for column in range(_COLUMNS):
                 sums[column] += sum(part[column::_COLUMNS])
@@ -100,18 +100,28 @@ class CountTimeline(_Watched["Sequence[int]"]):
     def last_second(self, stop: int) -> int | None:
         """Return the latest second before `stop` that holds a sample."""
         for number in sorted(self._blocks, reverse=True):
-            start = number * _BLOCK_SECONDS
+            start = number * BLOCK_SECONDS
             counts = self._blocks[number][::_COLUMNS]
-            for offset in range(min(stop - start, _BLOCK_SECONDS) - 1, -1, -1):
+            for offset in range(min(stop - start, BLOCK_SECONDS) - 1, -1, -1):
                 if counts[offset]:
                     return start + offset
         return None
 
     def forget(self, before: int) -> None:
         """Drop what lies wholly before a second."""
-        limit = before // _BLOCK_SECONDS
+        limit = before // BLOCK_SECONDS
         for number in [number for number in self._blocks if number < limit]:
             del self._blocks[number]
+
+    def block(self, number: int) -> bytes | None:
+        """Return the counts of a minute as bytes of this machine; None when it is not kept."""
+        block = self._blocks.get(number)
+        return None if block is None else block.tobytes()
+
+    def restore(self, number: int, block: bytes) -> None:
+        """Take in a minute that `block` gave."""
+        counts = self._blocks[number] = array("q")
+        counts.frombytes(block)
 
     @property
     def empty(self) -> bool:
@@ -146,6 +156,14 @@ class HistogramTimeline(_Watched["Histogram"]):
             found = (self._slots.get(slot) for slot in range(first, stop))
             return merge(histogram for histogram in found if histogram)
         return merge(part for slot, part in self._slots.items() if first <= slot < stop)
+
+    def slots(self, first: int, stop: int) -> dict[int, Histogram]:
+        """Return the slots [first, stop) that hold anything."""
+        return {slot: self._slots[slot] for slot in range(first, stop) if slot in self._slots}
+
+    def restore(self, slot: int, histogram: dict[int, int]) -> None:
+        """Take in a slot that `slots` gave."""
+        self._slots[slot] = histogram
 
     def forget(self, before: int) -> None:
         """Drop the slots before one."""

@@ -34,6 +34,11 @@ def parse_window(text: str, *, name: str = "window", code: str = "bad_window") -
     return seconds
 
 
+def is_kept(second: int, now: float) -> bool:
+    """Whether a window that can be asked for may reach back to a second."""
+    return second >= now - RETENTION_SECONDS - 1
+
+
 def sliding_span(width: int, now: float) -> Span:
     """Return the seconds that the last `width` seconds touch, the present one included."""
     second = floor(now)
