@@ -34,6 +34,14 @@ REMEMBER_SECONDS = 600
 MAX_REMEMBERED = 100_000
 MAX_REQUEST_ID = 128
 DROP_EVENT = "NrIntegrationError"
+FEATURES = {
+    "event_api": "Event API",
+    "metric_api": "Metrics",
+    "log_api": "Logs",
+    "trace_api": "Distributed Tracing",
+    "otlp": "OpenTelemetry",
+}
+"""What New Relic's own events call the protocols."""
 RECEIPTS = "receipt"
 _OFF_LOOP_BYTES = 256 * 1024
 """Bodies from here on are read in a thread, so that queries are answered meanwhile."""
@@ -155,7 +163,7 @@ class IngestService:
             drops=tuple((drop.reason, drop.count) for drop in batch.drops),
         )
         if batch.drops:
-            chunk = _told(batch.drops, protocol, now)
+            chunk = _told(batch.drops, protocol, receipt.uuid, now)
             batch = replace(batch, records=(*batch.records, chunk))
         remembered = _Remembered(now, receipt)
         if key:
@@ -199,7 +207,7 @@ class IngestService:
         return msgspec.structs.replace(receipt, duplicate=True)
 
 
-def _told(drops: tuple[Drop, ...], protocol: str, now: float) -> Chunk:
+def _told(drops: tuple[Drop, ...], protocol: str, request_id: str, now: float) -> Chunk:
     """Return the events that tell what was left out."""
     chunk = chunk_of(
         (
@@ -210,7 +218,8 @@ def _told(drops: tuple[Drop, ...], protocol: str, now: float) -> Chunk:
                     {
                         "category": drop.reason,
                         "message": drop.detail or drop.reason,
-                        "newRelicFeature": protocol,
+                        "newRelicFeature": FEATURES.get(protocol, protocol),
+                        "requestId": request_id,
                         "droppedCount": drop.count,
                         **({"appName": drop.app} if drop.app else {}),
                     },
