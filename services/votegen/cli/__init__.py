@@ -11,6 +11,8 @@ from svckit.cli import create_cli, run_cli, write_output
 from svckit.errors import ExitCode, InvalidInput
 
 if TYPE_CHECKING:
+    from svckit.clock import Clock
+    from votegen.adapters.observer import Observer
     from votegen.domain.plan import Plan
     from votegen.domain.results import Progress, Tally
 
@@ -178,7 +180,7 @@ def show_plan(
     """Check a plan file and print the plan with all its defaults, as JSON."""
     import json  # noqa: PLC0415 - keeps --help fast
 
-    from votegen.cli.flags import read_plan  # noqa: PLC0415
+    from votegen.cli.plan_file import read_plan  # noqa: PLC0415
 
     write_output(json.dumps(read_plan(plan).to_document(), indent=2), out=None)
 
@@ -213,7 +215,6 @@ def _run(
     import sys  # noqa: PLC0415 - keeps --help fast
 
     from svckit.clock import clock_from_environment  # noqa: PLC0415
-    from votegen.adapters.observer import Observer  # noqa: PLC0415
     from votegen.adapters.processes import (  # noqa: PLC0415
         run_here,
         run_in_processes,
@@ -236,7 +237,7 @@ def _run(
             plan, processes, clock_rate=clock.rate, tls=tls, on_progress=on_progress
         )
     else:
-        listener = Observer(*observer, clock=clock) if observer else None
+        listener = None if observer is None else _observer(*observer, clock=clock)
         tally, progress, interrupted = run_here(
             plan,
             clock_rate=clock.rate,
@@ -251,6 +252,12 @@ def _run(
     if told is not None:
         document["reported"] = told
     return document, interrupted
+
+
+def _observer(url: str, app: str, key: str, *, clock: Clock) -> Observer:
+    from votegen.adapters.observer import Observer  # noqa: PLC0415 - slow to import
+
+    return Observer(url, app, key, clock=clock)
 
 
 def main() -> NoReturn:

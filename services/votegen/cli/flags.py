@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import yaml
-from pydantic import ValidationError
-
 from svckit.durations import DurationError, parse_duration
 from svckit.errors import InvalidInput
+from votegen.cli.files import read_text
 from votegen.domain.ballots import Voters
 from votegen.domain.plan import DEFAULT_DURATION_SECONDS, Plan
 from votegen.domain.profile import Recorded, Stages, parse_shape
 from votegen.domain.schedule import Arrivals
 from votegen.domain.targets import Target
-from votegen.schemas import PlanBody
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +29,7 @@ def shape_of(stages: str | None, shape: str | None, replay: Path | None) -> Prof
         return Stages.parse(stages)
     if shape is not None:
         return parse_shape(shape)
-    return None if replay is None else Recorded.parse(_read("--replay", replay))
+    return None if replay is None else Recorded.parse(read_text("--replay", replay))
 
 
 def plan_of(
@@ -59,6 +56,8 @@ def plan_of(
         if text is not None:
             changes[name] = _seconds(flag, text)
     if file is not None:
+        from votegen.cli.plan_file import read_plan  # noqa: PLC0415 - slow to import
+
         made = replace(read_plan(file), **changes)
     elif "targets" in changes:
         made = Plan(**changes)
@@ -96,27 +95,6 @@ def _traffic(
     return changes
 
 
-def read_plan(file: Path) -> Plan:
-    """Read a plan file."""
-    try:
-        document = yaml.safe_load(_read("--plan", file))
-    except yaml.YAMLError as error:
-        raise InvalidInput(f"--plan {file}: not YAML: {error}") from None
-    try:
-        return PlanBody.model_validate(document).to_domain()
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the plan"
-        raise InvalidInput(f"--plan {file}: {where}: {first['msg']}") from None
-
-
-def _read(flag: str, file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{flag} {file}: {error}") from None
-
-
 def _rate(text: str) -> float | None:
     if text == "max":
         return None
@@ -130,7 +108,6 @@ def _rate(text: str) -> float | None:
 
 
 def _seconds(flag: str, text: str) -> float:
-
     try:
         return parse_duration(text)
     except DurationError as error:

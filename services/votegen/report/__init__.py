@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
-
-from votegen.report import csv, html, prometheus, text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 _DRAWN = ("timeline", "histogram_ms")
 
@@ -17,14 +13,11 @@ FORMATS = ("text", "json", "csv", "html", "prometheus")
 
 def render(document: dict[str, Any], form: str) -> str:
     """Return a detailed result document (`domain.results.detailed_document`) in one of FORMATS."""
-    renderers: dict[str, Callable[[dict[str, Any]], str]] = {
-        "text": text.summary,
-        "json": _json,
-        "csv": csv.rows,
-        "html": html.page,
-        "prometheus": prometheus.exposition,
-    }
-    return renderers[form](document)
+    if form == "json":
+        return _json(document)
+    # What another form needs is slow to import.
+    rendered: str = import_module(f"votegen.report.{form}").render(document)
+    return rendered
 
 
 def _json(document: dict[str, Any]) -> str:

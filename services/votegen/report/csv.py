@@ -9,7 +9,7 @@ from typing import Any
 COLUMNS = ("at_s", "target", "requests", "errors", "p50_ms", "p99_ms")
 
 
-def rows(document: dict[str, Any]) -> str:
+def render(document: dict[str, Any]) -> str:
     """Return the timeline of a detailed result document; a number without data is empty."""
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")

@@ -10,7 +10,7 @@ from votegen.report.text import number
 _PACKAGE = "votegen.report"
 
 
-def page(document: dict[str, Any]) -> str:
+def render(document: dict[str, Any]) -> str:
     """Return the page for a detailed result document; it needs nothing else, not even a network."""
     template = webpage.environment(_PACKAGE).get_template("run.html.j2")
     return template.render(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _QUANTILES = {"p50": "0.5", "p90": "0.9", "p95": "0.95", "p99": "0.99", "p999": "0.999"}
 
 
-def exposition(document: dict[str, Any]) -> str:
+def render(document: dict[str, Any]) -> str:
     """Return counts and latency quantiles of a result document; no data, no sample."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Result(document))

@@ -17,7 +17,7 @@ def progress_line(document: dict[str, Any]) -> str:
     )
 
 
-def summary(document: dict[str, Any]) -> str:
+def render(document: dict[str, Any]) -> str:
     """Return the report of a finished run."""
     late = document["late"]
     counts = ", ".join(

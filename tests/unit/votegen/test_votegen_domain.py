@@ -15,7 +15,8 @@ from votegen.domain.plan import Plan
 from votegen.domain.results import MAX_HASHES, Progress, Tally, TargetTally, result_document
 from votegen.domain.targets import Endpoint, Target
 from votegen.domain.wire import VoteRequest
-from votegen.report.text import progress_line, summary
+from votegen.report import render
+from votegen.report.text import progress_line
 from votegen.schemas import PlanBody
 
 STABLE = Target(name="stable", url="http://127.0.0.1:8083", weight=80)
@@ -418,7 +419,7 @@ def test_the_text_names_every_count() -> None:
     target = _tally(*(Outcome(status=status, pod_hash="7cd75c6d7c") for status in (200, 503)))
     tally = Tally(planned=4, sent=3, completed=3, targets={"canary": target})
     document = result_document(tally, Progress(duration_seconds=60, real_seconds=6))
-    text = summary(document)
+    text = render(document, "text")
     for part in (
         "60s (6s real)",
         "4 planned, 3 sent, 3 completed",
