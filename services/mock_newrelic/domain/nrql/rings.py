@@ -24,6 +24,7 @@ from mock_newrelic.domain.nrql.attributes import (
     canonical,
     label_name,
 )
+from mock_newrelic.domain.nrql.errors import NrqlError
 from mock_newrelic.domain.nrql.expressions import condition_of, parts
 from mock_newrelic.domain.nrql.lowering import Leaf, conjunction, conjuncts
 from mock_newrelic.domain.nrql.values import boolean, numeric
@@ -298,6 +299,11 @@ def _is_status(expr: Expr) -> bool:
 
 def _of_duration(leaf: Leaf, reading: Reading) -> Any:
     counts, histogram = reading
+    if leaf.function in _OF_HISTOGRAM and reading.undistributed:
+        raise NrqlError(
+            f"the data has no distribution to take {leaf.function}() of",
+            hint="some durations are known by their sum only; average(duration) can be told",
+        )
     if leaf.function == "percentile":
         return {
             percentile_key(option): quantile(histogram, option / 100) for option in leaf.options
