@@ -93,11 +93,27 @@ class DurableStore:
         max_apps: most applications.
         max_series: most series of an application.
         now: the present instant, to leave out what is too old.
+        fold_every: batches after which a round of folding begins.
+        fold_step: blocks that are written together with one batch while a round lasts.
+
+    Raises:
+        InvalidInput: the directory cannot be used.
     """
 
-    def __init__(self, directory: Path, *, max_apps: int, max_series: int, now: float) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        max_apps: int,
+        max_series: int,
+        now: float,
+        fold_every: int = FOLD_EVERY,
+        fold_step: int = FOLD_STEP,
+    ) -> None:
         self._memory = MemoryStore(max_apps=max_apps, max_series=max_series)
         self._database = Database(directory)
+        self._fold_every = fold_every
+        self._fold_step = fold_step
         self._last = 0
         self._folded = 0
         self._mark = 0
@@ -261,11 +277,11 @@ class DurableStore:
 
     def _next_step(self) -> list[Minute]:
         """Return the blocks to write with the next batch; begin a round when it is time."""
-        if not self._mark and self._last - self._folded >= FOLD_EVERY:
+        if not self._mark and self._last - self._folded >= self._fold_every:
             self._mark = self._last
             self._pending = list(self._dirty)
             self._dirty.clear()
-        return self._pending[-FOLD_STEP:] if self._mark else []
+        return self._pending[-self._fold_step :] if self._mark else []
 
     def _fold(self, db: Connection, step: list[Minute], now: float) -> None:
         """Write blocks as they are before this batch; cut the journal when the last are done."""
