@@ -1,0 +1,103 @@
+"""Unmodified OpenTelemetry: a FastAPI application under uvicorn, exporting over OTLP/HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from e2e.programs import get, serving
+from telemetry_traffic import Served, quantile
+
+pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
+
+PROGRAM = Path(__file__).with_name("instrumented_app.py")
+APP = "instrumented"
+BOUNDS_MS = (0, 5, 10, 25, 50, 75, 100, 250, 500)
+"""Explicit bounds of the SDK's default histogram, as far as they matter here."""
+
+
+@contextmanager
+def _instrumented(url: str, mode: str) -> Iterator[str]:
+    """Start the application with its telemetry pointed at `url`; flushed when the block ends."""
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("OTEL_")},
+        "OTEL_SEMCONV_STABILITY_OPT_IN": "" if "old" in mode else "http",
+    }
+    command = [sys.executable, str(PROGRAM), url, mode]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.terminate()
+            process.wait(timeout=15)
+
+
+async def _use(base: str) -> tuple[Counter[int], list[float]]:
+    """Send 150 requests, 12 of which fail; return statuses and what each really took."""
+    wanted = [f"/wait?ms={20 + 2 * number}" for number in range(130)]
+    wanted += [f"/wait?ms={30 + number}&status=404" for number in range(8)]
+    wanted += [f"/wait?ms={40 + number}&status=500" for number in range(7)]
+    wanted += ["/raise"] * 5
+    room = asyncio.Semaphore(25)
+    statuses: Counter[int] = Counter()
+    async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=30) as client:
+
+        async def one(path: str) -> None:
+            async with room:
+                statuses[(await client.get(path)).status_code] += 1
+
+        await asyncio.gather(*map(one, wanted))
+        durations: list[float] = json.loads((await client.get("/durations")).text)
+    return statuses, durations
+
+
+@pytest.mark.parametrize(
+    ("mode", "exact"),
+    [
+        ("delta-exponential", True),
+        ("cumulative-explicit", False),
+        ("cumulative-exponential-old", False),
+    ],
+)
+async def test_the_facade_tells_what_the_application_did(mode: str, *, exact: bool) -> None:
+    """Counts and rates are exact; p95 is within 2 %, or inside the bucket that holds it."""
+    with serving("mock_newrelic", "--ephemeral") as apm:
+        with _instrumented(apm, mode) as base:
+            statuses, durations = await _use(base)
+        assert statuses == {200: 130, 404: 8, 500: 12}
+        p95 = 1000 * quantile([Served(0, one, 200) for one in durations], 0.95)
+        for source in ("otel", "spans"):
+            answer = _ask(apm, "errorRate", source=source)
+            assert (answer["sampleCount"], answer["errorCount"]) == (150, 12), source
+            assert answer["errorRate"] == 8.0
+            assert _ask(apm, "http4xxRate", source=source)["http4xxRate"] == round(800 / 150, 4)
+            assert _ask(apm, "count", source=source, version=mode)["count"] == 150
+            mean = 1000 * sum(durations) / len(durations)
+            answered = _ask(apm, "responseTime", source=source)["responseTime"]
+            assert answered == pytest.approx(mean, rel=0.02)
+        assert _ask(apm, "p95", source="spans")["p95"] == pytest.approx(p95, rel=0.02)
+        answer = _ask(apm, "p95")
+        assert (answer["source"], answer["approximate"]) == ("otel", not exact)
+        if "exponential" in mode:
+            # In milliseconds a bucket of the SDK lies across two of ours: 2.2 % more at most.
+            assert answer["p95"] == pytest.approx(p95, rel=0.02 if exact else 0.033)
+        else:
+            low, high = next((low, high) for low, high in pairwise(BOUNDS_MS) if low < p95 <= high)
+            assert low < answer["p95"] <= high * 1.011
+
+
+def _ask(apm: str, metric: str, **more: str) -> Any:
+    return get(f"{apm}/v1/metrics", app=APP, metric=metric, window="5m", detail="full", **more)
