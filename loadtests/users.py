@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import gevent
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 RNG = stream(os.getpid(), "load")
 METRICS = ("errorRate", "p95", "throughput")
 WINDOWS = ("1m", "3m", "5m")
+PATIENCE_SECONDS = 10
 
 
 class _User(FastHttpUser):
@@ -70,12 +72,34 @@ class Voter(_User):
 
 
 class _Asking(_User):
-    """Asks one of the suite's services."""
+    """Asks one of the suite's services, as soon as there is something to ask about."""
 
     abstract = True
     host = ""
     fixed_count = 4
     options: ClassVar[Any] = None
+
+    def on_start(self) -> None:
+        """Wait until the first votes have been reported, then for a part of a pause."""
+        for _ in range(PATIENCE_SECONDS):
+            if self._is_known():
+                break
+            gevent.sleep(1.0)
+        super().on_start()
+
+    def _is_known(self) -> bool:
+        """Ask the APM whether it knows the application; without an APM nobody can tell."""
+        if not self.options.mock:
+            return True
+        url = f"{self.options.mock}/v1/apps/{self.options.app}"
+        with self.client.get(
+            url,
+            headers={"Api-Key": self.options.api_key},
+            name="GET /v1/apps (waiting for votes)",
+            catch_response=True,
+        ) as answer:
+            answer.success()
+            return bool(answer.status_code == HTTPStatus.OK)
 
     def ask(self, path: str, *, name: str, **query: str) -> None:
         """Send one question; an answer that is no 200 is a failure."""

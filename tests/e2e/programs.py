@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,10 +14,12 @@ import httpx
 
 
 @contextmanager
-def serving(module: str, *flags: str) -> Iterator[str]:
+def serving(module: str, *flags: str, **variables: str) -> Iterator[str]:
     """Start `python -m MODULE serve` on a free port; yields its URL from the ready line."""
     command = [sys.executable, "-m", module, "serve", "--port", "0", "--log-level", "error", *flags]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, env={**os.environ, **variables}, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         try:
             yield json.loads(process.stdout.readline())["url"]
