@@ -36,6 +36,8 @@ lint: $(STAMP) ## Check format, style, types, import contracts, manifests and th
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/yamllint --strict .
 	$(BIN)/python scripts/check_lock.py
+	$(BIN)/python scripts/image_requirements.py --check
+	$(BIN)/hadolint deploy/images/Dockerfile
 	$(BIN)/python scripts/generate_reference.py --check
 
 ##@ Maintain
@@ -52,6 +54,7 @@ render: $(STAMP) ## Render all overlays for machines without kubectl (needs kube
 lock: $(STAMP) ## Pin the newest allowed dependencies again (needs the network)
 	$(BIN)/uv lock --upgrade
 	$(BIN)/uv export --quiet --frozen --extra dev --no-emit-project --no-header --output-file requirements.lock
+	$(BIN)/python scripts/image_requirements.py
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) .gatelab .pytest_cache .mypy_cache .ruff_cache .hypothesis
