@@ -87,8 +87,8 @@ def test_a_canary_window_is_loaded_and_held_to_its_limits(
     assert {"POST /", "GET /v1/analysis"} <= set(counts)
     seen = get(f"{suite['mock']}/v1/metrics", app="voting01-vote-qa", metric="count", window="5m")
     votes, _ = counts["POST /"]
-    # The versions report a moment later.
-    assert 0.8 * votes <= seen["count"] <= votes
+    # The versions report a moment later, and locust writes its table once a second.
+    assert 0.8 * votes <= seen["count"] <= votes + 45
 
 
 def test_a_limit_that_does_not_hold_is_named(suite: dict[str, str]) -> None:
