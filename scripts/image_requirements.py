@@ -1,4 +1,4 @@
-"""Write the pins that images install: what runs (runtime.txt) and what builds the wheel (build.txt).
+"""Write the pins of the images: what runs (runtime.txt) and what builds the wheel (build.txt).
 
 Both are cut out of uv.lock, so that an image holds the versions that were tested. `--check` writes
 nothing and fails when a file is out of date.
