@@ -73,8 +73,8 @@ class Buildah:
         assert done.returncode == 0, f"{arguments[0]}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
         return done.stdout.strip()
 
-    def build(self, target: str, tag: str, *, cache: bool = True) -> str:
-        """Build a target offline and return the image's id."""
+    def build(self, target: str, tag: str, *, cache: bool = True) -> dict[str, Any]:
+        """Build a target offline and return its layers and configuration."""
         self(
             "bud",
             "--isolation=chroot",
@@ -96,7 +96,8 @@ class Buildah:
             str(ROOT),
             offline=True,
         )
-        return self.inspect(tag)["FromImageID"]
+        image = self.inspect(tag)["OCIv1"]
+        return {"layers": image["rootfs"]["diff_ids"], "config": image["config"]}
 
     def inspect(self, tag: str) -> dict[str, Any]:
         """Return what buildah knows of an image."""
