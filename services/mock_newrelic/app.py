@@ -172,7 +172,7 @@ def create_app(
             clock=clock,
         )
     )
-    page = PageService(store=store, injections=injections, clock=clock)
+    page = PageService(store=store, injections=injections, deployments=deployments, clock=clock)
     app.include_router(page_router(page=page, control=control, keys=keys))
     faults = Faults(app, injections=injections, keys=keys, clock=clock, sleep=sleep)
     return Edge(

@@ -1,8 +1,7 @@
 """What the APM page shows at one instant: a value made of texts and numbers, ready to be drawn.
 
-It speaks of what was measured. Effects on the samples are part of that; an effect that only says
-what a number is, is listed as an injection and drawn nowhere, so that the page stays the one place
-where a tester sees the truth beside the lie.
+It speaks of what was measured, before any injection: those are listed beside it and shaded in the
+charts, so that the page stays the one place where a tester sees the truth beside the lie.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from math import floor
 from typing import TYPE_CHECKING, Any
 
 from mock_newrelic.domain.metrics import METRICS
-from mock_newrelic.domain.model import NO_TERMS, Span
+from mock_newrelic.domain.model import NO_TERMS, Source, Span
 from mock_newrelic.domain.query import selector_name
 from mock_newrelic.domain.rendering import number_text
 from mock_newrelic.domain.window import parse_window, sliding_span
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from mock_newrelic.domain.application import Application
     from mock_newrelic.domain.model import Reading, Terms
     from mock_newrelic.ports import Store
+    from mock_newrelic.service.deployments import Deployment, DeploymentService
     from mock_newrelic.service.injections import InjectionService
     from svckit.clock import Clock
 
@@ -34,6 +34,7 @@ POINTS = 60
 MAX_ARMS = 6
 MAX_APPS = 50
 MAX_HASHES = 50
+MAX_DEPLOYMENTS = 20
 NOTHING = "no data"
 
 _SERIES = ("errorRate", "throughput", "p50", "p95", "p99")
@@ -43,48 +44,82 @@ _COLUMNS = ("errorRate", "httpErrorRate", "throughput", "p50", "p95", "p99")
 class PageService:
     """Reads the store for the page; counts no hit of any injection."""
 
-    def __init__(self, *, store: Store, injections: InjectionService, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        injections: InjectionService,
+        deployments: DeploymentService,
+        clock: Clock,
+    ) -> None:
         self._store = store
         self._injections = injections
+        self._deployments = deployments
         self._clock = clock
 
-    def state(self, *, app: str, window: str) -> dict[str, Any]:
+    def state(self, *, app: str, window: str, session: str = "") -> dict[str, Any]:
         """Return everything that is on the page.
 
         Args:
             app: the application to show in detail; the first one when it is not known.
             window: one of WINDOWS; another one reads as the default.
+            session: token of the session, empty for the default one.
         """
         now = self._clock.now()
         window = window if window in WINDOWS else DEFAULT_WINDOW
         span = sliding_span(parse_window(window), now)
-        apps = list(self._store.applications())
+        apps = list(self._store.applications(session))
         chosen = next((one for one in apps if one.name == app), apps[0] if apps else None)
         edges = _edges(span, now)
         return {
             "now": format_timestamp(now),
             "window": window,
-            "apps": [
-                {
-                    "name": one.name,
-                    "errorRate": _with(_text(_values(one, NO_TERMS, span, now), "errorRate"), " %"),
-                    "throughput": _with(
-                        _text(_values(one, NO_TERMS, span, now), "throughput"), " rpm"
-                    ),
-                }
-                for one in apps[:MAX_APPS]
-            ],
+            "session": session,
+            "apps": [_summary(one, span, now) for one in apps[:MAX_APPS]],
             "selected": chosen.name if chosen else "",
-            "source": "",
+            "source": _sources(chosen, span, now),
             "x": edges[:-1],
             "arms": [] if chosen is None else _arms(chosen, span, edges, now),
             "hashes": [] if chosen is None else chosen.values("hash")[:MAX_HASHES],
             "injections": [
                 _injection(one, now, chosen.name if chosen else "")
-                for one in self._injections.listed()
+                for one in self._injections.listed(session)
             ],
-            "deployments": [],
+            "deployments": []
+            if chosen is None
+            else [
+                _deployment(one)
+                for one in self._deployments.listed(chosen.name, session)[:MAX_DEPLOYMENTS]
+            ],
         }
+
+
+def _summary(app: Application, span: Span, now: float) -> dict[str, str]:
+    values = _values(app, NO_TERMS, span, now)
+    return {
+        "name": app.name,
+        "errorRate": _with(_text(values, "errorRate"), " %"),
+        "throughput": _with(_text(values, "throughput"), " rpm"),
+    }
+
+
+def _sources(app: Application | None, span: Span, now: float) -> str:
+    """Return which source answers, and which others there are: they are never added up."""
+    chosen = None if app is None else app.choose(NO_TERMS, span, now, latency=True)
+    if app is None or chosen is None:
+        return ""
+    others = [source.value for source in app.sources() if source is not chosen]
+    return chosen.value + (f" (not {', '.join(others)})" if others else "")
+
+
+def _deployment(marker: Deployment) -> dict[str, Any]:
+    return {
+        "at": format_timestamp(marker.at),
+        "x": marker.at,
+        "revision": marker.revision,
+        "user": marker.user,
+        "description": marker.description or marker.changelog,
+    }
 
 
 def _edges(span: Span, now: float) -> list[int]:
@@ -116,11 +151,13 @@ def _arm(
     edges: list[int],
     now: float,
 ) -> dict[str, Any]:
-    whole = _values(app, terms, span, now)
-    last = app.last_second(terms, span.stop)
+    # One source for the table and the charts, so that they tell one story.
+    source = app.choose(terms, span, now, latency=True)
+    whole = _values(app, terms, span, now, source)
+    last = app.last_second(terms, span.stop, source)
     series: dict[str, list[float | None]] = {metric: [] for metric in _SERIES}
     for first, stop in pairwise(edges):
-        values = _values(app, terms, Span(first, stop), now)
+        values = _values(app, terms, Span(first, stop), now, source)
         for metric, points in series.items():
             value = values.get(metric)
             points.append(None if value is None else round(value, 3))
@@ -134,9 +171,11 @@ def _arm(
     }
 
 
-def _values(app: Application, terms: Terms, span: Span, now: float) -> dict[str, float | None]:
+def _values(
+    app: Application, terms: Terms, span: Span, now: float, source: Source | None = None
+) -> dict[str, float | None]:
     """Return the metrics of the page; empty without samples, because no data is not zero."""
-    reading: Reading = app.between(terms, span, now, latency=True)
+    reading: Reading = app.between(terms, span, now, latency=True, source=source)
     if not reading.counts.samples:
         return {}
     seconds = float(span.stop - span.first)

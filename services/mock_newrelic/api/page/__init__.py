@@ -16,6 +16,7 @@ from starlette.responses import Response  # noqa: TC002 - the framework reads th
 
 from mock_newrelic.api.page.document import Document
 from mock_newrelic.api.page.forms import forms_router
+from mock_newrelic.api.session import session_of
 from mock_newrelic.service.page import DEFAULT_WINDOW
 
 if TYPE_CHECKING:
@@ -41,10 +42,12 @@ def page_router(*, page: PageService, control: ControlService, keys: Keys) -> AP
         return document.render(request)
 
     @router.get("/ui/stream")
-    async def stream(app: str = "", window: str = DEFAULT_WINDOW) -> Response:
+    async def stream(request: Request, app: str = "", window: str = DEFAULT_WINDOW) -> Response:
+        session = session_of(request.scope)
+
         async def states() -> AsyncIterator[ServerSentEvent]:
             for _ in range(STREAM_EVENTS):
-                state = json.dumps(page.state(app=app, window=window))
+                state = json.dumps(page.state(app=app, window=window, session=session))
                 yield ServerSentEvent(state, event="state", retry=500)
                 await asyncio.sleep(REFRESH_SECONDS)
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import HTMLResponse
 
+from mock_newrelic.api.session import SESSION_PARAMETER, session_of
 from mock_newrelic.domain.effects.registry import GROUPS
 from mock_newrelic.service.page import DEFAULT_WINDOW, WINDOWS
 from svckit import webpage
@@ -69,9 +70,13 @@ class Document:
     def render(self, request: Request, error: SuiteError | None = None) -> Response:
         """Return the page for the application and window of the address, with an error on top."""
         asked = dict(request.query_params)
+        session = session_of(request.scope)
         state = self._page.state(
-            app=asked.get("app", ""), window=asked.get("window", DEFAULT_WINDOW)
+            app=asked.get("app", ""), window=asked.get("window", DEFAULT_WINDOW), session=session
         )
+        if session:
+            # The edge takes it out of the query; links and forms of the page keep it.
+            asked[SESSION_PARAMETER] = session
         nonce = secrets.token_urlsafe(16)
         content = self._template.render(
             state=state,

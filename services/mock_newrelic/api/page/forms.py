@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from mock_newrelic import schemas
+from mock_newrelic.api.session import session_of
 from svckit.errors import InvalidInput, SuiteError
 from svckit.problem import problem_response
 
@@ -56,6 +57,7 @@ def forms_router(*, document: Document, control: ControlService, keys: Keys) -> 
                     effect={effect: _argument(value)},
                     ttl=ttl,
                     reason="APM page",
+                    session=session_of(request.scope),
                 )
             )
         except SuiteError as error:
@@ -73,7 +75,7 @@ def forms_router(*, document: Document, control: ControlService, keys: Keys) -> 
             if identity:
                 control.injections.delete(identity)
             else:
-                control.injections.clear()
+                control.injections.clear(session=session_of(request.scope))
         except SuiteError as error:
             return done(request, error)
         return done(request)
