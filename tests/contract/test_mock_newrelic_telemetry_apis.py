@@ -3,7 +3,6 @@
 # ruff: noqa: S608 - NRQL looks like SQL, and there is no database
 from __future__ import annotations
 
-
 import gzip
 import json
 import uuid
