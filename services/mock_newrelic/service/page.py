@@ -108,7 +108,7 @@ def _sources(app: Application | None, span: Span, now: float) -> str:
     chosen = None if app is None else app.choose(NO_TERMS, span, now, latency=True)
     if app is None or chosen is None:
         return ""
-    others = [source.value for source in app.sources() if source is not chosen]
+    others = [source.value for source in app.sources if source is not chosen]
     return chosen.value + (f" (not {', '.join(others)})" if others else "")
 
 
