@@ -299,3 +299,22 @@ async def test_spans_and_logs_that_cannot_be(bench: Bench, clock: ManualClock) -
     response = await _post(bench, "/v1/logs", logs.SerializeToString(), PROTOBUF)
     assert b"48 hours" in response.content
     assert await _state(bench) == before
+
+
+async def test_more_than_a_second_can_hold(bench: Bench, clock: ManualClock) -> None:
+    """Counts beyond 64 bits stay at the largest one, and windows empty again afterwards."""
+    now = int(clock.now() * 1e9)
+    request = _point(
+        count=10**9,
+        bucket_counts=[10**9, 0],
+        explicit_bounds=[1],
+        sum=9e11,
+        time_unix_nano=now,
+        start_time_unix_nano=now - 10**6,
+    )
+    for _ in range(20):
+        response = await _post(bench, "/v1/metrics", request.SerializeToString(), PROTOBUF)
+        assert response.status_code == 200
+    assert await bench.value("responseTime") == pytest.approx(2**63 / 1e3 / (20 * 10**9), rel=1e-3)
+    clock.advance(600)
+    assert await bench.error("count", source="otel") == "404 no_data"

@@ -9,6 +9,7 @@ Neither asks for the time; `forget` is told what may go.
 from __future__ import annotations
 
 from array import array
+from operator import add
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from mock_newrelic.domain.histogram import merge
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from mock_newrelic.domain.model import Histogram
 
 _COLUMNS = len(Counts._fields)
+LARGEST = 2**63 - 1
+"""What a second can hold of anything; senders who say more are taken to have said this."""
 BLOCK_SECONDS = 60
 
 Value = TypeVar("Value")
@@ -71,8 +74,13 @@ class CountTimeline(_Watched["Sequence[int]"]):
         if block is None:
             block = self._blocks[number] = array("q", bytes(8 * _COLUMNS * BLOCK_SECONDS))
         base = offset * _COLUMNS
-        for column, value in enumerate(counts, base):
-            block[column] += value
+        held = block[base : base + _COLUMNS]
+        try:
+            for column, value in enumerate(counts, base):
+                block[column] += value
+        except OverflowError:
+            counts = [min(value, LARGEST - have) for value, have in zip(counts, held, strict=True)]
+            block[base : base + _COLUMNS] = array("q", map(add, counts, held))
         self._tell(second, counts)
 
     def at(self, slot: int) -> Sequence[int] | None:
