@@ -13,7 +13,7 @@ from mock_newrelic.api.control import control_router
 from mock_newrelic.api.edge import Edge
 from mock_newrelic.api.facade import Facade
 from mock_newrelic.api.faults import Faults
-from mock_newrelic.api.ingest import ingest_router
+from mock_newrelic.api.ingest import EventDoor, ingest_router
 from mock_newrelic.api.injections import injections_router
 from mock_newrelic.api.insights import insights_router
 from mock_newrelic.api.keys import Keys
@@ -133,7 +133,8 @@ def create_app(
     app.include_router(
         metrics_router(facade=facade, queries=queries, store=store, keys=keys, clock=clock)
     )
-    app.include_router(ingest_router(ingest=ingest, keys=keys, probes=probes))
+    door = EventDoor(ingest=ingest, keys=keys, probes=probes)
+    app.include_router(ingest_router(door=door, keys=keys))
     app.include_router(
         telemetry_router(ingest=ingest, keys=keys, probes=probes, signals=settings.golden_signals)
     )
@@ -179,6 +180,7 @@ def create_app(
         app,
         faults=faults,
         facade=facade,
+        door=door,
         journal=journal,
         sessions=sessions,
         clock=clock,

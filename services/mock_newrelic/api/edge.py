@@ -6,9 +6,11 @@ Everything else, its validation, documentation and errors, is the framework's.
 from __future__ import annotations
 
 import re
+import uuid
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from mock_newrelic.api.bodies import whole_body
 from mock_newrelic.api.callers import caller_of, digest_of, header, surface_of_request
 from mock_newrelic.api.refusals import refusal
 from mock_newrelic.api.session import SESSION_KEY, take_session
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from mock_newrelic.api.facade import Facade
     from mock_newrelic.api.faults import Faults
+    from mock_newrelic.api.ingest import EventDoor
     from mock_newrelic.service.journal import Journal
     from mock_newrelic.service.sessions import SessionService
     from svckit.clock import Clock
@@ -34,6 +37,8 @@ JOURNAL_KEY = "mock_newrelic.journal"
 """Where in the ASGI scope a route leaves what journal and faults should know: app, query, samples,
 and on reading surfaces terms, metric and window of the question."""
 
+_EVENTS_PATH = re.compile(r"/v1/accounts/(?:[0-9]{1,18}/)?events", re.ASCII)
+_EVENTS_ROUTE = "/v1/accounts/{account}/events"
 _INJECTION = b"x-mock-injection"
 _KEYS = re.compile(r"((?:license_key|api[-_]key)=)([^&]*)", re.IGNORECASE)
 
@@ -47,6 +52,7 @@ class Edge:
         *,
         faults: Faults,
         facade: Facade,
+        door: EventDoor,
         journal: Journal,
         sessions: SessionService,
         clock: Clock,
@@ -55,11 +61,12 @@ class Edge:
         self._app = app
         self._faults = faults
         self._facade = facade
+        self._door = door
         self._journal = journal
         self._sessions = sessions
         self._clock = clock
         self._durations = request_durations(registry)
-        self._observers: dict[int, Callable[[float], None]] = {}
+        self._observers: dict[tuple[str, int], Callable[[float], None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or pass on."""
@@ -78,8 +85,12 @@ class Edge:
             return
         if surface not in DATA_PLANE:
             await self._app(scope, receive, send)
-        elif hot and not self._faults.armed:
+        elif self._faults.armed:
+            await self._observe(scope, receive, send, surface)
+        elif hot:
             await self._answer(scope, send, session)
+        elif surface is Surface.EVENT_API and _EVENTS_PATH.fullmatch(scope["path"]):
+            await self._take_in(scope, receive, send, session)
         else:
             await self._observe(scope, receive, send, surface)
 
@@ -112,11 +123,56 @@ class Edge:
             {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
         )
         await send({"type": "http.response.body", "body": reply.body})
-        observe = self._observers.get(reply.status)
+        self._count("GET", HOT_PATH, reply.status, perf_counter() - started)
+
+    async def _take_in(self, scope: Scope, receive: Receive, send: Send, session: str) -> None:
+        started = perf_counter()
+        body = b""
+        apps: tuple[str, ...] = ()
+        samples = 0
+        try:
+            body = await whole_body(scope, receive)
+            answer, receipt = await self._door.take(body, scope)
+            status, media_type = 200, "application/json"
+            apps, samples = receipt.apps, receipt.samples
+        except SuiteError as error:
+            status = error.status
+            media_type, answer = refusal(
+                Surface.EVENT_API, error, instance=f"urn:request:{uuid.uuid4().hex}"
+            )
+        caller = caller_of(scope, Surface.EVENT_API)
+        self._journal.add(
+            Entry(
+                at=self._clock.now(),
+                surface=Surface.EVENT_API,
+                method="POST",
+                path=scope["path"][:200],
+                app=",".join(apps),
+                status=status,
+                query=_without_keys(scope, Surface.EVENT_API),
+                samples=samples,
+                session=session,
+                client=caller.client,
+                key=caller.key,
+                body_bytes=len(body),
+                body=body[:MAX_BODY_BYTES],
+                encoding=header(scope, b"content-encoding"),
+            )
+        )
+        headers = [
+            (b"content-type", media_type.encode()),
+            (b"content-length", str(len(answer)).encode()),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+        self._count("POST", _EVENTS_ROUTE, status, perf_counter() - started)
+
+    def _count(self, method: str, route: str, status: int, seconds: float) -> None:
+        observe = self._observers.get((route, status))
         if observe is None:
-            child = self._durations.labels("GET", HOT_PATH, str(reply.status))
-            observe = self._observers[reply.status] = child.observe
-        observe(perf_counter() - started)
+            child = self._durations.labels(method, route, str(status))
+            observe = self._observers[route, status] = child.observe
+        observe(seconds)
 
     async def _observe(self, scope: Scope, receive: Receive, send: Send, surface: Surface) -> None:
         status = 0

@@ -5,20 +5,27 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Depends, Path, Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 
 from mock_newrelic.api.bodies import raw_body
 from mock_newrelic.api.dependencies import ingest_key
 from mock_newrelic.api.edge import JOURNAL_KEY
 from mock_newrelic.api.session import session_of
-from mock_newrelic.domain.ingest.event_api import ProbeRule, read_batch
+from mock_newrelic.domain.ingest.event_api import read_batch
 from mock_newrelic.domain.surfaces import Surface
 
 if TYPE_CHECKING:
+    from starlette.types import Scope
+
     from mock_newrelic.api.keys import Keys
+    from mock_newrelic.domain.ingest.event_api import ProbeRule
     from mock_newrelic.service.ingest import IngestService, Receipt
 
+_KEYS = (b"api-key", b"x-insert-key", b"x-license-key")
+_HEADERS = frozenset({*_KEYS, b"content-encoding", b"x-request-id"})
+_encode = msgspec.json.Encoder().encode
 _BODY = {
     "requestBody": {
         "required": True,
@@ -45,9 +52,35 @@ _BODY = {
 }
 
 
-def ingest_router(*, ingest: IngestService, keys: Keys, probes: ProbeRule) -> APIRouter:
+class EventDoor:
+    """Takes in bodies of the Event API, for the framework's routes and for the edge."""
+
+    def __init__(self, *, ingest: IngestService, keys: Keys, probes: ProbeRule) -> None:
+        self._ingest = ingest
+        self._keys = keys
+        self._read = partial(read_batch, probes=probes)
+
+    async def take(self, body: bytes, scope: Scope) -> tuple[bytes, Receipt]:
+        """Return the answer to a body and what became of it.
+
+        Raises:
+            SuiteError: the key or the body is refused; nothing of it counts.
+        """
+        given = {name: value for name, value in scope["headers"] if name in _HEADERS}
+        self._keys.check_reading(next((given[name] for name in _KEYS if name in given), None))
+        receipt = await self._ingest.take(
+            Surface.EVENT_API,
+            body,
+            self._read,
+            encoding=given.get(b"content-encoding", b"").decode("latin-1"),
+            request_id=given.get(b"x-request-id", b"").decode("latin-1"),
+            session=session_of(scope),
+        )
+        return _encode(_document(receipt)), receipt
+
+
+def ingest_router(*, door: EventDoor, keys: Keys) -> APIRouter:
     """Return the routes that take in samples."""
-    read = partial(read_batch, probes=probes)
     router = APIRouter(tags=["ingest"], dependencies=[Depends(ingest_key(keys))])
 
     @router.post(
@@ -57,27 +90,20 @@ def ingest_router(*, ingest: IngestService, keys: Keys, probes: ProbeRule) -> AP
         "all; one with an x-request-id counts once within ten minutes.",
         openapi_extra=_BODY,
     )
-    async def account_events(request: Request, account: Annotated[int, Path(ge=0)]) -> JSONResponse:
+    async def account_events(request: Request, account: Annotated[int, Path(ge=0)]) -> Response:
         del account  # there is one store for all accounts
         return await take(request)
 
     @router.post("/v1/accounts/events", summary="Events", openapi_extra=_BODY)
-    async def events(request: Request) -> JSONResponse:
+    async def events(request: Request) -> Response:
         return await take(request)
 
-    async def take(request: Request) -> JSONResponse:
-        receipt = await ingest.take(
-            Surface.EVENT_API,
-            await raw_body(request),
-            read,
-            encoding=request.headers.get("content-encoding", ""),
-            request_id=request.headers.get("x-request-id", ""),
-            session=session_of(request.scope),
-        )
+    async def take(request: Request) -> Response:
+        answer, receipt = await door.take(await raw_body(request), request.scope)
         facts = request.scope.get(JOURNAL_KEY)
         if facts is not None:
             facts.update(app=",".join(receipt.apps), samples=receipt.samples)
-        return JSONResponse(_document(receipt))
+        return Response(answer, media_type="application/json")
 
     return router
 

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 from typing import Any, NamedTuple
 
 import msgspec
+import zstandard
 
 from mock_newrelic.domain.model import RETENTION_SECONDS, Span
 from svckit.errors import SuiteError
 
 MAX_ROWS = 50_000
-MAX_BYTES = 32 * 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024
+"""Of payloads, mostly compressed to a twentieth."""
 ROWS = "rows"
 """The codec of `chunk_of`."""
+_PACK_FROM = 512
 
 
 class Row(NamedTuple):
@@ -58,6 +61,7 @@ class Chunk:
         span: the seconds in which all of its events lie.
         count: number of events.
         received: when it came; the time of events that carry none.
+        packed: whether the payload is compressed.
     """
 
     codec: str
@@ -67,6 +71,19 @@ class Chunk:
     span: Span
     count: int
     received: float
+    packed: bool = False
+
+    def pack(self) -> Chunk:
+        """Return the chunk with its payload compressed."""
+        if self.packed or len(self.payload) < _PACK_FROM:
+            return self
+        return replace(self, payload=zstandard.compress(self.payload, 1), packed=True)
+
+    def unpack(self) -> Chunk:
+        """Return the chunk with its payload as it was."""
+        if not self.packed:
+            return self
+        return replace(self, payload=zstandard.decompress(self.payload), packed=False)
 
 
 class RecordsLost(SuiteError):  # noqa: N818 - reads as a sentence at the raise site
@@ -177,7 +194,7 @@ def rows_in(
 ) -> Iterator[Row]:
     """Yield the events of one application and type in a span."""
     for chunk in chunks:
-        for record in codecs[chunk.codec](chunk):
+        for record in codecs[chunk.codec](chunk.unpack()):
             if (
                 record.kind == kind
                 and record.app == app

@@ -142,10 +142,12 @@ class IngestService:
         now = self._clock.now()
         decoded = _unpack(body, encoding, _OFF_LOOP_BYTES)
         if decoded is not None and len(decoded) <= _OFF_LOOP_BYTES:
-            batch = read(decoded, now)
+            batch = _packed(read(decoded, now))
         else:
             batch = await to_thread.run_sync(
-                lambda: read(decompress(body, encoding) if decoded is None else decoded, now)
+                lambda: _packed(
+                    read(decompress(body, encoding) if decoded is None else decoded, now)
+                )
             )
             # The same request may have come a second time while this one was read.
             if (known := self._known(protocol, key)) is not None:
@@ -205,6 +207,10 @@ class IngestService:
         receipt = remembered.receipt
         self._instruments.ingested.labels(protocol, "duplicate").inc(receipt.accepted)
         return msgspec.structs.replace(receipt, duplicate=True)
+
+
+def _packed(batch: Batch) -> Batch:
+    return replace(batch, records=tuple(chunk.pack() for chunk in batch.records))
 
 
 def _told(drops: tuple[Drop, ...], protocol: str, request_id: str, now: float) -> Chunk:
