@@ -3,21 +3,97 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from analyzer.domain.model import ArmCounts
+from analyzer.domain.histogram import LatencyHistogram
+from analyzer.domain.model import ArmCounts, Window
 
 if TYPE_CHECKING:
-    from analyzer.domain.model import Window
     from analyzer.domain.targets import Target
+
+
+class Tier(StrEnum):
+    """How much a source tells about a window, best first."""
+
+    HISTOGRAM = "histogram"
+    """Counts of errors, and latencies in bins."""
+    COUNTS = "counts"
+    """Counts of errors alone."""
+    RATES = "rates"
+    """A rate and a number of requests, from which counts were rounded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arms:
+    """What is compared with what: an application and the labels of its two arms."""
+
+    app: str
+    canary: str
+    stable: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmReading:
-    """What a source said about one arm; the note tells what a reader of the verdict should know."""
+    """What a source said about one arm; the note tells what a reader of the verdict should know.
+
+    An arm without requests has zero counts and a note: that the source was asked and had nothing.
+    `latency` is None when the source does not deliver latencies in this form at all.
+    """
 
     counts: ArmCounts
+    latency: LatencyHistogram | None = None
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowReading:
+    """Both arms over one closed window, read at the same time."""
+
+    window: Window
+    canary: ArmReading
+    stable: ArmReading
+    tier: Tier = Tier.HISTOGRAM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What stable did before the run.
+
+    Attributes:
+        blocks: (requests, bad ones) of consecutive blocks, each as long as a window of the run,
+            oldest first. Empty when the source cannot tell.
+        latency: latencies over the whole history; None when the source cannot tell.
+    """
+
+    blocks: tuple[tuple[int, int], ...] = ()
+    latency: LatencyHistogram | None = None
+
+
+class Source(Protocol):
+    """Where windows come from."""
+
+    @property
+    def name(self) -> str:
+        """The source's name in settings and metrics."""
+        ...
+
+    async def read_window(self, arms: Arms, window: Window) -> WindowReading:
+        """Return both arms over a window whose edges are whole seconds.
+
+        Raises:
+            Unavailable: the source did not answer, or what it said cannot be trusted (`code` is
+                `source_failed`, `source_timeout`, `source_stale` …). Never an empty arm instead.
+        """
+        ...
+
+    async def read_history(self, arms: Arms, window: Window, *, block_s: int) -> History:
+        """Return what stable did in a window before the run; an empty History when unknown.
+
+        Raises:
+            Unavailable: as `read_window`.
+        """
+        ...
 
 
 class MetricSource(Protocol):
