@@ -38,6 +38,7 @@ lint: $(STAMP) ## Check format, style, types, import contracts, manifests and th
 	$(BIN)/python scripts/check_lock.py
 	$(BIN)/python scripts/image_requirements.py --check
 	$(BIN)/hadolint deploy/images/Dockerfile
+	$(BIN)/zizmor --offline --quiet --config .github/zizmor.yml .github
 	$(BIN)/python scripts/generate_reference.py --check
 
 ##@ Maintain

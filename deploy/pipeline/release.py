@@ -198,7 +198,8 @@ def _items(path: Path) -> list[dict[str, Any]]:
 
 
 def _hash(run: dict[str, Any]) -> str | None:
-    return run["metadata"].get("labels", {}).get("rollouts-pod-template-hash")
+    found: str | None = run["metadata"].get("labels", {}).get("rollouts-pod-template-hash")
+    return found
 
 
 def _row(cells: list[object]) -> str:
