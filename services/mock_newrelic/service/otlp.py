@@ -109,7 +109,7 @@ class OtlpService:
     ) -> Batch:
         match signal:
             case Signal.TRACES:
-                return read_spans(request, payload=payload, now=now, probes=self._probes)
+                return read_spans(payload, now=now, probes=self._probes)
             case Signal.LOGS:
                 return read_logs(request, now=now)
             case Signal.METRICS:

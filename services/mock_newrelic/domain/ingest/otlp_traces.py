@@ -13,13 +13,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from mock_newrelic.domain.ingest.batch import Batch, Bin, Bins
-from mock_newrelic.domain.ingest.otlp_wire import attributes_of, plain
+from mock_newrelic.domain.ingest.otlp_lean import LeanRequest
+from mock_newrelic.domain.ingest.otlp_points import NANOSECONDS
+from mock_newrelic.domain.ingest.otlp_wire import attributes_of
 from mock_newrelic.domain.ingest.telemetry import (
     IDENTITY,
+    MAX_AGE_SECONDS,
+    MAX_AHEAD_SECONDS,
     MAX_DURATION_SECONDS,
     OUTCOME,
     PROBE,
@@ -40,16 +46,14 @@ from mock_newrelic.domain.records import Chunk, Record, Row
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
-
     from mock_newrelic.domain.ingest.event_api import ProbeRule
 
 SPANS = "otlp_spans"
 """The codec of requests that are kept as they came."""
 KIND = "Span"
 _ENTRY = frozenset({OtlpSpan.SPAN_KIND_SERVER, OtlpSpan.SPAN_KIND_CONSUMER})
-_WANTED = IDENTITY | OUTCOME | TRANSACTION | PROBE
-_NANOSECONDS = 10**9
+_LONGEST = MAX_DURATION_SECONDS * NANOSECONDS
+_TELLING = IDENTITY | OUTCOME | TRANSACTION
 
 
 class _Kind(NamedTuple):
@@ -60,19 +64,32 @@ class _Kind(NamedTuple):
     outcome: tuple[int, int, int]
 
 
-def read_spans(
-    request: ExportTraceServiceRequest, *, payload: bytes, now: float, probes: ProbeRule
-) -> Batch:
+class _Wanted(dict[bytes, bool]):
+    """Whether an attribute, as the bytes that it was sent in, makes a difference to samples."""
+
+    def __init__(self, probes: ProbeRule) -> None:
+        super().__init__()
+        self._probes = probes
+
+    def __missing__(self, sent: bytes) -> bool:
+        pair = KeyValue.FromString(sent)
+        wanted = pair.key in _TELLING
+        if not wanted and pair.key in PROBE:
+            wanted = is_probe(self._probes, attributes_of([pair]))
+        self[sent] = wanted
+        return wanted
+
+
+def read_spans(payload: bytes, *, now: float, probes: ProbeRule) -> Batch:
     """Read a request.
 
     Args:
-        request: what was sent.
-        payload: the same as protobuf, to be kept for queries over raw spans.
+        payload: the request as protobuf, which is kept for queries over raw spans.
         now: Unix seconds.
         probes: which requests are health checks.
     """
     reading = _Reading(now, probes)
-    for resource_spans in request.resource_spans:
+    for resource_spans in LeanRequest.FromString(payload).resource_spans:
         reading.add(resource_spans)
     return reading.batch(payload)
 
@@ -83,69 +100,60 @@ class _Reading:
     def __init__(self, now: float, probes: ProbeRule) -> None:
         self._now = now
         self._probes = probes
+        self._wanted = _Wanted(probes)
         self._bins: Bins = {}
         self._apps: set[str] = set()
         self._dropped = Dropped()
-        self._samples = self._health_checks = self._spans = 0
-        self._first = self._last = now
+        self._samples = self._health_checks = 0
+        self._starts: list[int] = []
 
-    def add(self, resource_spans: ResourceSpans) -> None:
+    def add(self, resource_spans: Any) -> None:
         """Count the spans of one resource."""
-        attributes = attributes_of(resource_spans.resource.attributes)
+        resource = attributes_of(Resource.FromString(resource_spans.resource).attributes)
         spans = [span for scope in resource_spans.scope_spans for span in scope.spans]
         try:
-            app = application_of(attributes)
+            app = application_of(resource)
         except ItemError as error:
             self._dropped.add(error, count=len(spans))
             return
         if app:
             self._apps.add(app)
+        self._count(app, resource, spans)
+
+    def _count(self, app: str, resource: dict[str, Any], spans: list[Any]) -> None:
+        wanted, starts = self._wanted, self._starts
+        oldest, latest = _allowed(self._now)
         kinds: dict[tuple[Any, ...], _Kind] = {}
         for span in spans:
-            try:
-                self._count(app, attributes, span, kinds)
-            except ItemError as error:
-                self._dropped.add(error, app=app)
+            start = span.start_time_unix_nano
+            length = span.end_time_unix_nano - start
+            if not (oldest <= start <= latest and 0 <= length <= _LONGEST):
+                self._dropped.add(_refusal(start, self._now), app=app)
+                continue
+            starts.append(start)
+            if span.kind not in _ENTRY or not app:
+                continue
+            key = (span.status.code, *[one for one in span.attributes if wanted[one]])
+            kind = kinds.get(key)
+            if kind is None:
+                kind = kinds[key] = self._kind(app, resource, *key)
+            seconds, outcome = kind
+            if seconds is None:
+                self._health_checks += 1
+                continue
+            self._samples += 1
+            second = start // NANOSECONDS
+            one = seconds.get(second)
+            if one is None:
+                one = seconds[second] = Bin()
+            one.add(outcome, length / NANOSECONDS)
 
-    def _count(
-        self,
-        app: str,
-        resource: dict[str, Any],
-        span: OtlpSpan,
-        kinds: dict[tuple[Any, ...], _Kind],
-    ) -> None:
-        start = span.start_time_unix_nano / _NANOSECONDS
-        check_age(start, self._now)
-        duration = (span.end_time_unix_nano - span.start_time_unix_nano) / _NANOSECONDS
-        if not 0 <= duration <= MAX_DURATION_SECONDS:
-            raise ItemError("bad_duration", "a span ends before it starts, or a day later")
-        self._spans += 1
-        self._first, self._last = min(self._first, start), max(self._last, start)
-        if span.kind not in _ENTRY or not app:
-            return
-        wanted = {pair.key: plain(pair.value) for pair in span.attributes if pair.key in _WANTED}
-        failed = span.status.code == Status.STATUS_CODE_ERROR
-        key = (failed, *(item for item in wanted.items() if not isinstance(item[1], list | dict)))
-        kind = kinds.get(key)
-        if kind is None:
-            kind = kinds[key] = self._kind(app, {**resource, **wanted}, wanted, failed=failed)
-        if kind.seconds is None:
-            self._health_checks += 1
-            return
-        self._samples += 1
-        second = span.start_time_unix_nano // _NANOSECONDS
-        one = kind.seconds.get(second)
-        if one is None:
-            one = kind.seconds[second] = Bin()
-        one.add(kind.outcome, duration)
-
-    def _kind(
-        self, app: str, attributes: dict[str, Any], own: dict[str, Any], *, failed: bool
-    ) -> _Kind:
-        outcome = outcome_of(own, flagged=failed)
+    def _kind(self, app: str, resource: dict[str, Any], status: int, *sent: bytes) -> _Kind:
+        own = attributes_of(map(KeyValue.FromString, sent))
+        outcome = outcome_of(own, flagged=status == Status.STATUS_CODE_ERROR)
         if is_probe(self._probes, own):
             return _Kind(None, outcome)
-        labels = labels_of(attributes)
+        labels = labels_of({**resource, **own})
         if transaction := transaction_of(own):
             labels["transaction"] = transaction
         key = SeriesKey(app, frozenset(labels.items()), Source.SPANS)
@@ -154,15 +162,16 @@ class _Reading:
     def batch(self, payload: bytes) -> Batch:
         """Return what was counted."""
         records: tuple[Chunk, ...] = ()
-        if self._spans:
+        starts = self._starts
+        if starts:
             records = (
                 Chunk(
                     codec=SPANS,
                     payload=payload,
                     kinds=frozenset({KIND}),
                     apps=frozenset(self._apps) or frozenset({""}),
-                    span=Span(int(self._first), int(self._last) + 1),
-                    count=self._spans,
+                    span=Span(min(starts) // NANOSECONDS, max(starts) // NANOSECONDS + 1),
+                    count=len(starts),
                     received=self._now,
                 ),
             )
@@ -171,7 +180,7 @@ class _Reading:
             apps=frozenset(self._apps),
             samples=self._samples,
             probes=self._health_checks,
-            others=self._spans - self._samples - self._health_checks,
+            others=len(starts) - self._samples - self._health_checks,
             records=records,
             drops=self._dropped.drops(),
         )
@@ -180,6 +189,7 @@ class _Reading:
 def span_records(chunk: Chunk) -> Iterator[Record]:
     """Yield the spans of a chunk as New Relic's `Span` events; those that were dropped are not."""
     request = ExportTraceServiceRequest.FromString(chunk.payload)
+    oldest, latest = _allowed(chunk.received)
     for resource_spans in request.resource_spans:
         resource = attributes_of(resource_spans.resource.attributes)
         try:
@@ -193,13 +203,28 @@ def span_records(chunk: Chunk) -> Iterator[Record]:
                 "otel.library.version": scope.scope.version,
             }
             for span in scope.spans:
-                start = span.start_time_unix_nano / _NANOSECONDS
-                try:
-                    check_age(start, chunk.received)
-                except ItemError:
-                    continue
-                if span.end_time_unix_nano >= span.start_time_unix_nano:
-                    yield Record(KIND, app, Row({**shared, **_attributes(span)}, start))
+                start = span.start_time_unix_nano
+                length = span.end_time_unix_nano - start
+                if oldest <= start <= latest and 0 <= length <= _LONGEST:
+                    row = Row({**shared, **_attributes(span)}, start / NANOSECONDS)
+                    yield Record(KIND, app, row)
+
+
+def _allowed(now: float) -> tuple[int, int]:
+    """Return the earliest and the latest start of a span, in Unix nanoseconds."""
+    return (
+        round((now - MAX_AGE_SECONDS) * NANOSECONDS),
+        round((now + MAX_AHEAD_SECONDS) * NANOSECONDS),
+    )
+
+
+def _refusal(start: int, now: float) -> ItemError:
+    """Return why a span is not kept."""
+    try:
+        check_age(start / NANOSECONDS, now)
+    except ItemError as error:
+        return error
+    return ItemError("bad_duration", "a span ends before it starts, or a day later")
 
 
 def _attributes(span: OtlpSpan) -> dict[str, Any]:
@@ -212,7 +237,7 @@ def _attributes(span: OtlpSpan) -> dict[str, Any]:
         "trace.id": span.trace_id.hex(),
         "name": span.name,
         "timestamp": span.start_time_unix_nano // 1_000_000,
-        "duration": nanoseconds / _NANOSECONDS,
+        "duration": nanoseconds / NANOSECONDS,
         "duration.ms": nanoseconds / 1e6,
         "span.kind": OtlpSpan.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_").lower(),
         "instrumentation.provider": "opentelemetry",
