@@ -75,7 +75,13 @@ ADDS = st.builds(
     duration=st.floats(0, 100),
 )
 PASSES = st.builds(
-    Pass, st.one_of(st.floats(0, 2), st.floats(0, 70), st.floats(500, 4000), st.just(90_000.0))
+    Pass,
+    st.one_of(
+        st.floats(0, 2),
+        st.floats(0, 70),
+        st.floats(500, 4000),
+        st.sampled_from([30_000.0, 90_000.0]),
+    ),
 )
 ASKS = st.builds(Ask, SELECTORS, WIDTHS)
 

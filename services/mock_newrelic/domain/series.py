@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mock_newrelic.domain.histogram import merge
 from mock_newrelic.domain.model import RETENTION_SECONDS, Reading, Span
 from mock_newrelic.domain.running import MAX_STEPS
-from mock_newrelic.domain.timeline import CountTimeline, HistogramTimeline
+from mock_newrelic.domain.timeline import CoarseTimeline, CountTimeline, HistogramTimeline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,15 +63,25 @@ class Series:
         self.is_overflow = is_overflow
         self.number = 0
         self.counts = CountTimeline()
-        self.latency = tuple(HistogramTimeline() for _ in TIERS)
+        fine = HistogramTimeline()
+        middle = CoarseTimeline(fine, TIERS[1][0] // TIERS[0][0])
+        coarse = CoarseTimeline(middle, TIERS[2][0] // TIERS[1][0])
+        self._coarser = (middle, coarse)
+        self.latency: tuple[HistogramTimeline, ...] = (fine, middle, coarse)
 
     def add(self, second: int, counts: Sequence[int], histogram: Histogram, now: float) -> None:
         """Add the samples of one second."""
         self.counts.add(second, counts)
-        if histogram:
-            for (resolution, reach), timeline in zip(TIERS, self.latency, strict=True):
-                if second >= now - reach - 1:
-                    timeline.add(second // resolution, histogram)
+        if not histogram:
+            return
+        finest = latency_tier(second, now)
+        resolution, reach = TIERS[finest]
+        if second < now - reach - 1:
+            return
+        self.latency[finest].add(second // resolution, histogram)
+        for (resolution, _), timeline in zip(TIERS[1:], self._coarser, strict=True):
+            if resolution > TIERS[finest][0]:
+                timeline.follow(second // resolution, histogram)
 
     def read(self, span: Span, now: float, *, latency: bool) -> Reading:
         """Return what lies in the span."""
@@ -84,8 +94,12 @@ class Series:
     def forget(self, now: float) -> None:
         """Drop what no window can ask for any more."""
         self.counts.forget(floor(now) - RETENTION_SECONDS - _SLACK_SLOTS)
-        for (resolution, reach), timeline in zip(TIERS, self.latency, strict=True):
-            timeline.forget((floor(now) - reach) // resolution - _SLACK_SLOTS)
+        limits = [(floor(now) - reach) // resolution - _SLACK_SLOTS for resolution, reach in TIERS]
+        # The finest first: after a long silence a sample may pass through all of them at once.
+        for timeline, limit in zip(self._coarser, limits[:-1], strict=True):
+            timeline.settle_finer(limit)
+        for kept, limit in zip(self.latency, limits, strict=True):
+            kept.forget(limit)
 
 
 def add_readings(one: Reading, other: Reading) -> Reading:

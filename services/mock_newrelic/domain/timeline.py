@@ -2,6 +2,7 @@
 
     CountTimeline       counts, one slot a second, for the whole retention
     HistogramTimeline   latency buckets, one slot for as many seconds as its user chooses
+    CoarseTimeline      the same in wider slots, for what the finer one has forgotten
 
 Neither asks for the time; `forget` is told what may go.
 """
@@ -16,7 +17,7 @@ from mock_newrelic.domain.histogram import merge
 from mock_newrelic.domain.model import Counts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mock_newrelic.domain.model import Histogram
 
@@ -160,10 +161,17 @@ class HistogramTimeline(_Watched["Histogram"]):
 
     def total(self, first: int, stop: int) -> Histogram:
         """Return the sum of the slots [first, stop)."""
+        return merge(histogram for _, histogram in self.parts(first, stop))
+
+    def parts(self, first: int, stop: int) -> Iterator[tuple[int, Histogram]]:
+        """Yield slot and histogram of everything in [first, stop); a slot may come in parts."""
         if stop - first < len(self._slots):
-            found = (self._slots.get(slot) for slot in range(first, stop))
-            return merge(histogram for histogram in found if histogram)
-        return merge(part for slot, part in self._slots.items() if first <= slot < stop)
+            found = ((slot, self._slots.get(slot)) for slot in range(first, stop))
+            yield from ((slot, histogram) for slot, histogram in found if histogram)
+        else:
+            for slot, histogram in self._slots.items():
+                if first <= slot < stop:
+                    yield slot, histogram
 
     def slots(self, first: int, stop: int) -> dict[int, Histogram]:
         """Return the slots [first, stop) that hold anything."""
@@ -175,5 +183,56 @@ class HistogramTimeline(_Watched["Histogram"]):
 
     def forget(self, before: int) -> None:
         """Drop the slots before one."""
-        for slot in [slot for slot in self._slots if slot < before]:
+        for slot in self.before(before):
             del self._slots[slot]
+
+    def before(self, slot: int) -> list[int]:
+        """Return the slots before one that `forget` would drop."""
+        return [known for known in self._slots if known < slot]
+
+
+class CoarseTimeline(HistogramTimeline):
+    """Wider slots over a finer timeline: their own only once the finer one is about to forget.
+
+    Until then a slot is the sum of the finer ones in it, so that recent samples are kept once.
+    """
+
+    def __init__(self, finer: HistogramTimeline, factor: int) -> None:
+        super().__init__()
+        self._finer = finer
+        self._factor = factor
+
+    def add(self, slot: int, histogram: Histogram) -> None:
+        """Add samples that are too old for the finer timeline."""
+        self.settle([slot])
+        super().add(slot, histogram)
+
+    def follow(self, slot: int, histogram: Histogram) -> None:
+        """Take notice of samples that were added to the finer timeline."""
+        if slot in self._slots:
+            super().add(slot, histogram)
+        else:
+            self._tell(slot, histogram)
+
+    def at(self, slot: int) -> Histogram | None:
+        """Return the histogram of one slot, or None when it has none."""
+        own = self._slots.get(slot)
+        return own if own is not None else self.total(slot, slot + 1) or None
+
+    def parts(self, first: int, stop: int) -> Iterator[tuple[int, Histogram]]:
+        """Yield own slots, and what the finer timeline has for the others."""
+        yield from super().parts(first, stop)
+        factor, own = self._factor, self._slots
+        for finer, histogram in self._finer.parts(first * factor, stop * factor):
+            if finer // factor not in own:
+                yield finer // factor, histogram
+
+    def settle(self, slots: Iterable[int]) -> None:
+        """Make slots own that are none yet."""
+        for slot in slots:
+            if slot not in self._slots and (histogram := self.total(slot, slot + 1)):
+                self._slots[slot] = dict(histogram)
+
+    def settle_finer(self, before: int) -> None:
+        """Make those slots own of which the finer timeline is about to forget a part."""
+        self.settle({slot // self._factor for slot in self._finer.before(before)})
