@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+_SPARSE = 16
+"""From how many cells a sample on they are numbered as they are used."""
+
 
 def add_many(
     places: Sequence[dict[int, Bin]],
@@ -46,6 +49,11 @@ def add_many(
         known, offsets = np.unique(seconds, return_inverse=True)
     cells = which * len(known) + offsets
     cell_count = len(places) * len(known)
+    used = np.arange(0)
+    if cell_count > _SPARSE * len(which):
+        # Many places and many seconds, few samples: only the cells that hold one get a number.
+        used, cells = np.unique(cells, return_inverse=True)
+        cell_count = len(used)
     timed = ~np.isnan(durations)
     timed_cells, told = cells[timed], durations[timed]
     columns = [
@@ -59,7 +67,7 @@ def add_many(
     histograms = _histograms(timed_cells, told)
     stamps = known.tolist()
     for cell, counts in zip(filled.tolist(), counted, strict=True):
-        place, offset = divmod(cell, len(stamps))
+        place, offset = divmod(int(used[cell]) if len(used) else cell, len(stamps))
         by_second, second = places[place], stamps[offset]
         histogram = histograms.get(cell, {})
         one = by_second.get(second)

@@ -221,9 +221,10 @@ class _Binning:
             keys = list(zip(keys, labels, strict=True))
         numbers: dict[object, int] = {}
         which = [numbers.setdefault(key, len(numbers)) for key in keys]
+        firsts_at = dict(zip(reversed(which), range(len(which) - 1, -1, -1), strict=True))
         kinds = []
         for number in range(len(numbers)):
-            index = which.index(number)
+            index = firsts_at[number]
             try:
                 kinds.append(self._kind(index, events[index], labels[index] if labels else ()))
             except InvalidInput:
@@ -243,7 +244,8 @@ class _Binning:
         if not counted.all():
             kind_of, durations = kind_of[counted], durations[counted]
         places = list(self._bins.values())
-        place_of = [_index(places, kind.seconds) for kind in kinds]
+        at = {id(place): number for number, place in enumerate(places)}
+        place_of = [at.get(id(kind.seconds), 0) for kind in kinds]
         add_many(
             places,
             np.array(place_of)[kind_of],
@@ -252,7 +254,7 @@ class _Binning:
             np.array([kind.counts for kind in kinds])[kind_of],
         )
         span = Span(int(seconds.min()), int(seconds.max()) + 1)
-        firsts = [events[which.index(number)] for number in range(len(numbers))]
+        firsts = [events[firsts_at[number]] for number in range(len(numbers))]
         return self._batch(body, firsts, len(events), span, len(kind_of), others)
 
     def each(self, body: bytes, events: list[Event], labels: list[Labels] | None) -> Batch:
@@ -341,11 +343,6 @@ class _Binning:
         # The four dimensions win over attributes of the same name.
         pairs = {**dict(own), **{name: value for name, value in named.items() if value}}
         return _Kind(self._bins.setdefault(SeriesKey(app, frozenset(pairs.items())), {}), outcome)
-
-
-def _index(places: list[dict[int, Bin]], wanted: dict[int, Bin] | None) -> int:
-    """Return where a place is in the list; 0 for none, which nobody uses."""
-    return next((at for at, place in enumerate(places) if place is wanted), 0)
 
 
 def _outcome(index: int, event: Event) -> tuple[int, int, int]:
