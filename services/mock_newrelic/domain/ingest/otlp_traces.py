@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
@@ -19,6 +20,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from mock_newrelic.domain.ingest.batch import Batch, Bin, Bins
+from mock_newrelic.domain.ingest.bulk import add_many
 from mock_newrelic.domain.ingest.otlp_lean import LeanRequest
 from mock_newrelic.domain.ingest.otlp_points import NANOSECONDS
 from mock_newrelic.domain.ingest.otlp_wire import attributes_of
@@ -59,8 +61,8 @@ _TELLING = IDENTITY | OUTCOME | TRANSACTION
 class _Kind(NamedTuple):
     """What spans have in common that differ in time and duration only."""
 
-    seconds: dict[int, Bin] | None
-    """Where they are counted; None for health checks."""
+    place: int
+    """Number of the series that they count in; -1 for health checks."""
     outcome: tuple[int, int, int]
 
 
@@ -101,10 +103,12 @@ class _Reading:
         self._now = now
         self._probes = probes
         self._wanted = _Wanted(probes)
-        self._bins: Bins = {}
+        self._places: dict[SeriesKey, int] = {}
+        self._kinds: list[_Kind] = []
+        self._counted: list[tuple[int, int, int]] = []
+        """Kind, start and length of the spans that are samples, in nanoseconds."""
         self._apps: set[str] = set()
         self._dropped = Dropped()
-        self._samples = self._health_checks = 0
         self._starts: list[int] = []
 
     def add(self, resource_spans: Any) -> None:
@@ -121,9 +125,9 @@ class _Reading:
         self._count(app, resource, spans)
 
     def _count(self, app: str, resource: dict[str, Any], spans: list[Any]) -> None:
-        wanted, starts = self._wanted, self._starts
+        wanted, starts, counted = self._wanted, self._starts, self._counted
         oldest, latest = _allowed(self._now)
-        kinds: dict[tuple[Any, ...], _Kind] = {}
+        kinds: dict[tuple[Any, ...], int] = {}
         for span in spans:
             start = span.start_time_unix_nano
             length = span.end_time_unix_nano - start
@@ -137,32 +141,44 @@ class _Reading:
             kind = kinds.get(key)
             if kind is None:
                 kind = kinds[key] = self._kind(app, resource, *key)
-            seconds, outcome = kind
-            if seconds is None:
-                self._health_checks += 1
-                continue
-            self._samples += 1
-            second = start // NANOSECONDS
-            one = seconds.get(second)
-            if one is None:
-                one = seconds[second] = Bin()
-            one.add(outcome, length / NANOSECONDS)
+            counted.append((kind, start, length))
 
-    def _kind(self, app: str, resource: dict[str, Any], status: int, *sent: bytes) -> _Kind:
+    def _kind(self, app: str, resource: dict[str, Any], status: int, *sent: bytes) -> int:
+        """Return the number of a new kind of spans."""
         own = attributes_of(map(KeyValue.FromString, sent))
         outcome = outcome_of(own, flagged=status == Status.STATUS_CODE_ERROR)
-        if is_probe(self._probes, own):
-            return _Kind(None, outcome)
-        labels = labels_of({**resource, **own})
-        if transaction := transaction_of(own):
-            labels["transaction"] = transaction
-        key = SeriesKey(app, frozenset(labels.items()), Source.SPANS)
-        return _Kind(self._bins.setdefault(key, {}), outcome)
+        place = -1
+        if not is_probe(self._probes, own):
+            labels = labels_of({**resource, **own})
+            if transaction := transaction_of(own):
+                labels["transaction"] = transaction
+            key = SeriesKey(app, frozenset(labels.items()), Source.SPANS)
+            place = self._places.setdefault(key, len(self._places))
+        self._kinds.append(_Kind(place, outcome))
+        return len(self._kinds) - 1
+
+    def _bins(self) -> tuple[Bins, int]:
+        """Return the counts by series and second, and how many spans they are of."""
+        if not self._counted:
+            return {}, 0
+        which, starts, lengths = np.array(self._counted, dtype=np.int64).T
+        places = np.array([kind.place for kind in self._kinds])[which]
+        shown = places >= 0
+        by_place: list[dict[int, Bin]] = [{} for _ in self._places]
+        add_many(
+            by_place,
+            places[shown],
+            starts[shown] // NANOSECONDS,
+            lengths[shown] / NANOSECONDS,
+            np.array([kind.outcome for kind in self._kinds])[which[shown]],
+        )
+        return dict(zip(self._places, by_place, strict=True)), int(np.count_nonzero(shown))
 
     def batch(self, payload: bytes) -> Batch:
         """Return what was counted."""
         records: tuple[Chunk, ...] = ()
-        starts = self._starts
+        starts, (bins, samples) = self._starts, self._bins()
+        probes = len(self._counted) - samples
         if starts:
             records = (
                 Chunk(
@@ -176,11 +192,11 @@ class _Reading:
                 ),
             )
         return Batch(
-            bins={key: seconds for key, seconds in self._bins.items() if seconds},
+            bins=bins,
             apps=frozenset(self._apps),
-            samples=self._samples,
-            probes=self._health_checks,
-            others=len(starts) - self._samples - self._health_checks,
+            samples=samples,
+            probes=probes,
+            others=len(starts) - samples - probes,
             records=records,
             drops=self._dropped.drops(),
         )
