@@ -159,7 +159,21 @@ PROBLEMS = {
     "bad_encoding": Problem(
         "415, 400",
         "The `Content-Encoding` is unknown (415), or the body does not unpack with it (400).",
-        "gzip, deflate or none",
+        "gzip, deflate, zstd or none",
+    ),
+    "bad_content_type": Problem(
+        "415", "The content type is none that the path takes.", "The guide of the API names them."
+    ),
+    "bad_data_format": Problem(
+        "400",
+        "`Data-Format` or `Data-Format-Version` of spans is unknown.",
+        "`newrelic` with `1`, or `zipkin` with `2`",
+    ),
+    "empty_body": Problem("400", "There is no body.", "Send JSON."),
+    "invalid_otlp": Problem(
+        "400",
+        "The body is no export request of OTLP, as protobuf or as JSON.",
+        "Let an OTLP/HTTP exporter send it, with the content type of its encoding.",
     ),
     "too_many_apps": Problem(
         "507", "No room for another application.", "Reset one, or raise `MOCK_NEWRELIC_MAX_APPS`."

@@ -74,7 +74,7 @@ _ROOTS = {
     Signal.LOGS: ("resourceLogs", "resource_logs"),
 }
 _IDS = frozenset({"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"})
-_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 413: 3, 415: 3, 429: 8, 503: 14, 507: 8}
+_RPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 413: 3, 415: 3, 429: 8, 503: 14, 507: 8}
 """HTTP statuses as google.rpc.Code; 13 (internal) for others."""
 
 
@@ -156,7 +156,7 @@ def answer(signal: Signal, media_type: str, drops: Sequence[Drop]) -> bytes:
 
 def failure(status: int, message: str, media_type: str) -> bytes:
     """Return a google.rpc.Status, as OTLP's errors are told."""
-    return _encoded(Status(code=_CODES.get(status, 13), message=message), media_type)
+    return _encoded(Status(code=_RPC_CODES.get(status, 13), message=message), media_type)
 
 
 def _encoded(message: Message, media_type: str) -> bytes:
