@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import zlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -441,3 +443,42 @@ async def test_the_journal_tells_of_every_request(bench: Bench, clock: ManualClo
         (APP, 200, 100),
         ("", 400, 0),
     ]
+
+
+async def test_totals_go_on_after_a_restart(clock: ManualClock, tmp_path: Path) -> None:
+    """What was acknowledged is not counted again, what happened meanwhile is.
+
+    The second service gets the files as they lie while the first one still runs: as after kill -9.
+    """
+    first = clock.now()
+    before, after = tmp_path / "before", tmp_path / "after"
+    clock.advance(60)
+    async with Bench(clock, ephemeral=False, data_dir=str(before)) as bench:
+        clock.advance(60)
+        await _send(bench, _histogram(count=100, start=first + 60, at=first + 70))
+        shutil.copytree(before, after)
+    async with Bench(clock, ephemeral=False, data_dir=str(after)) as bench:
+        assert await bench.value("count") == 100
+        await _send(bench, _histogram(count=100, start=first + 60, at=first + 80))
+        assert await bench.value("count") == 100
+        await _send(bench, _histogram(count=130, start=first + 60, at=first + 90))
+        # A sender that began while the service was away is told in full, ...
+        await _send(bench, _histogram(count=9, start=first + 85, at=first + 90))
+        assert await bench.value("count") == 139
+        # ... one that began before it ever listened is not.
+        await _send(bench, _histogram(count=1000, start=first, at=first + 90))
+        assert await bench.value("count") == 139
+
+
+async def test_the_stream_that_was_silent_longest_gives_way(
+    bench: Bench, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many streams cannot eat the memory: beyond the limit the oldest one begins anew."""
+    monkeypatch.setattr("mock_newrelic.service.otlp.MAX_STREAMS", 2)
+    first = clock.now()
+    clock.advance(60)
+    for status in (200, 201, 202):
+        await _send(bench, _histogram(count=10, start=first, at=first + 10, status=status))
+    assert await bench.value("count") == 30
+    await _send(bench, _histogram(count=12, start=first, at=first + 20, status=202))
+    assert await bench.value("count") == 32
