@@ -1,5 +1,6 @@
 """OTLP over HTTP: encodings, answers, conventions old and new, totals that go on and begin anew."""
 
+# ruff: noqa: S608 - NRQL looks like SQL, and there is no database
 from __future__ import annotations
 
 import gzip
@@ -30,7 +31,16 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from mock_newrelic_bench import ADMIN, APP, KEY, Bench
 from svckit.clock import ManualClock
-from telemetry_traffic import PROTOBUF, as_metrics, as_spans, points, traffic
+from telemetry_traffic import (
+    EXPLICIT,
+    EXPONENTIAL,
+    PROTOBUF,
+    as_metrics,
+    as_spans,
+    points,
+    quantile,
+    traffic,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -482,3 +492,42 @@ async def test_the_stream_that_was_silent_longest_gives_way(
     assert await bench.value("count") == 30
     await _send(bench, _histogram(count=12, start=first, at=first + 20, status=202))
     assert await bench.value("count") == 32
+
+
+@pytest.mark.parametrize("aggregation", [EXPONENTIAL, EXPLICIT], ids=["exponential", "explicit"])
+async def test_nrql_takes_percentiles_of_histograms(
+    bench: Bench, clock: ManualClock, aggregation: Any
+) -> None:
+    """`FROM Metric` as New Relic's users write it, in the units of the metric."""
+    served = traffic(clock.now(), count=1000)
+    seconds = [one.seconds for one in served]
+    for request in as_metrics(served, APP, aggregation=aggregation):
+        await _send(bench, request)
+    clock.advance(15)
+    functions = (
+        "percentile({}, 95)",
+        "average({})",
+        "count({})",
+        "max({})",
+        "histogram({}, 0.1, 2)",
+    )
+    select = ", ".join(one.format(DURATION) for one in functions)
+    answer = await bench.http.get(
+        "/v1/accounts/1/query",
+        params={"nrql": f"SELECT {select} FROM Metric"},
+        headers={"X-Query-Key": "test-key"},
+    )
+    percentiles, average, count, longest, halves = answer.json()["results"]
+    assert count["count"] == 1000
+    assert average["average"] == pytest.approx(sum(seconds) / 1000, rel=1e-6)
+    assert longest["max"] == pytest.approx(max(seconds))
+    found, p95 = percentiles["percentiles"]["95"], quantile(served, 0.95)
+    if aggregation is EXPONENTIAL:
+        assert found == pytest.approx(p95, rel=0.02)
+    else:
+        # Of explicit buckets nothing is known but in which one it lies.
+        assert 0.1 < p95 <= 0.25
+        assert 0.1 < found <= 0.25
+    short = sum(one < 0.05 for one in seconds)
+    assert halves["histogram"][0] == pytest.approx(short, abs=12)
+    assert sum(halves["histogram"]) == 1000

@@ -56,6 +56,11 @@ class OtlpService:
             known = repr(clock.now()).encode()
             store.put(LISTENING, "since", known)
         self._listening = float(known)
+        streams = [
+            (msgspec.msgpack.decode(value, type=Position).time, key)
+            for key, value in store.items(POSITION)
+        ]
+        self._streams.update((("", key), None) for _, key in sorted(streams))
 
     async def take(
         self,

@@ -351,9 +351,12 @@ def _point(kind: str, data: Any, temporality: int, point: Any) -> _Point:
     )
 
 
-def _summary(totals: Totals, *, extremes: bool) -> dict[str, float]:
+def _summary(totals: Totals, *, extremes: bool) -> dict[str, Any]:
     """Return a histogram as `Metric` events tell it, in the units of its metric."""
-    summary: dict[str, float] = {"count": totals.count}
+    summary: dict[str, Any] = {"count": totals.count}
+    distribution = totals.distribution()
+    if distribution is not None:
+        summary["distribution"] = distribution
     if totals.total is not None:
         summary["sum"] = totals.total
     if extremes and totals.lowest is not None and totals.highest is not None:

@@ -28,6 +28,8 @@ MAX_COUNT = 10**9
 """Most samples of one data point: what is more is a mistake or an attack."""
 MAX_SUM = 10**12
 MAX_BUCKETS = 4096
+EXPLICIT_STEPS = 16
+"""Into how many parts a bucket with explicit bounds is divided for `Metric` events."""
 NANOSECONDS = 10**9
 
 
@@ -82,6 +84,32 @@ class Totals(msgspec.Struct, frozen=True, gc=False):
             )
         return None
 
+    def distribution(self) -> list[tuple[float, int]] | None:
+        """Return values with how many samples have them, ascending; None when it is not told.
+
+        A bucket of an exponential histogram stands for its geometric middle. One with explicit
+        bounds is divided evenly; the last one ends at the largest value, or has only its bound.
+        """
+        if self.scale is not None:
+            width = 2.0**-self.scale
+            zeros = [(0.0, self.zeros)] if self.zeros else []
+            middles = ((index + 0.5) * width for index in sorted(self.buckets))
+            counts = (self.buckets[index] for index in sorted(self.buckets))
+            # Powers beyond what a float can hold are no values that anything has.
+            return zeros + [
+                (2.0 ** min(max(middle, -1000.0), 1000.0), count)
+                for middle, count in zip(middles, counts, strict=True)
+            ]
+        if not self.bounds:
+            return None
+        found = []
+        for index in sorted(self.buckets):
+            low = self.bounds[index - 1] if index else min(0.0, self.bounds[0])
+            last = self.bounds[-1] if self.highest is None else max(self.highest, low)
+            high = self.bounds[index] if index < len(self.bounds) else last
+            found += _divided(low, high, self.buckets[index])
+        return found
+
     def since(self, before: Totals) -> Totals | None:
         """Return what was added since earlier totals; None when they cannot be of one stream."""
         if self.count < before.count:
@@ -110,6 +138,18 @@ class Totals(msgspec.Struct, frozen=True, gc=False):
             zeros=zeros,
             buckets={index: count for index, count in added.items() if count},
         )
+
+
+def _divided(low: float, high: float, count: int) -> list[tuple[float, int]]:
+    """Return samples spread evenly between two values, in few steps."""
+    steps = min(count, EXPLICIT_STEPS)
+    return [
+        (
+            low + (high - low) * (step + 0.5) / steps,
+            (step + 1) * count // steps - step * count // steps,
+        )
+        for step in range(steps)
+    ]
 
 
 class Position(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -2,7 +2,8 @@
 
 Rows may stand for several (`weight`): an agent keeps a sample of its events and says how many there
 were. A row of metric data may hold a summary `{count, sum, min, max}` instead of one number; it
-counts in totals and extremes, and has no distribution.
+counts in totals and extremes, and has no distribution, unless it says so: `distribution` is then a
+list of values, each with how many samples have it.
 
 Without rows `count` and `uniqueCount` are 0 and everything else is NULL.
 """
@@ -118,7 +119,11 @@ class Samples:
         """Take a row in: its value, its weight, and a coordinate that the function needs."""
         value = self._value(row)
         if isinstance(value, dict):
-            raise NrqlError(f"the data has no distribution to take {self._leaf.function}() of")
+            pairs = value.get("distribution")
+            if pairs is None or self._leaf.function not in _OF_DISTRIBUTIONS:
+                raise NrqlError(f"the data has no distribution to take {self._leaf.function}() of")
+            self.values += [(one, count * weight, timestamp) for one, count in pairs]
+            return
         known = numeric(value)
         if known is not None:
             beside = timestamp
@@ -315,6 +320,8 @@ def _derivative(values: list[tuple[float, float, float]], options: tuple[float, 
     return rise / spread * options[0]
 
 
+_OF_DISTRIBUTIONS = frozenset({"apdex", "cdfPercentage", "histogram", "median", "percentile"})
+"""Functions that a distribution can answer as well as single values can."""
 _OF_SAMPLES: dict[str, Callable[[list[tuple[float, float, float]], tuple[float, ...]], Any]] = {
     "apdex": _apdex,
     "bucketPercentile": _bucket_percentiles,
