@@ -531,3 +531,37 @@ async def test_nrql_takes_percentiles_of_histograms(
     short = sum(one < 0.05 for one in seconds)
     assert halves["histogram"][0] == pytest.approx(short, abs=12)
     assert sum(halves["histogram"]) == 1000
+
+
+async def test_injected_faults_show_on_spans_too(bench: Bench, clock: ManualClock) -> None:
+    """A gate that reads raw spans sees the errors and the latency that the facade tells."""
+    served = traffic(clock.now(), count=200)
+    await _send(bench, as_spans(served, APP))
+    clock.advance(10)
+    select = (
+        "percentage(count(*), WHERE otel.status_code = 'ERROR') AS errors, "
+        "percentage(count(*), WHERE http.response.status_code >= 500) AS failures, "
+        "percentile(duration.ms, 50)"
+    )
+
+    async def spans() -> list[float]:
+        answer = await bench.http.get(
+            "/v1/accounts/1/query",
+            params={"nrql": f"SELECT {select} FROM Span WHERE appName = '{APP}'"},
+            headers={"X-Query-Key": "test-key"},
+        )
+        assert answer.status_code == 200, answer.text
+        errors, failures, median = answer.json()["results"]
+        return [
+            next(iter(errors.values())),
+            next(iter(failures.values())),
+            median["percentiles"]["50"],
+        ]
+
+    errors, failures, median = await spans()
+    assert errors == failures == await bench.value("errorRate") < 5
+    await bench.inject({"error_ratio": 0.5})
+    assert (await spans())[:2] == [await bench.value("errorRate")] * 2
+    assert await bench.value("errorRate") > 50
+    await bench.inject({"latency": {"add": "300ms"}}, priority=5)
+    assert (await spans())[2] == pytest.approx(median + 300, rel=0.001)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mock_newrelic.domain.effects.arguments import number
 from mock_newrelic.domain.effects.base import DataEffect
-from mock_newrelic.domain.effects.rows import is_error, share, status_of
+from mock_newrelic.domain.effects.rows import answered_with, as_error, is_error, share, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mock_newrelic.domain.model import Counts, Reading
 
-_FAILED = "500"
+_FAILED = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,16 +38,11 @@ class ErrorRatio(DataEffect):
         served = [at for at, row in enumerate(rows) if status_of(row) < 500]
         failing = set(share(good, self.ratio))
         answered = set(share(served, self.ratio))
-        return [
-            {
-                **row,
-                **({"error": True} if at in failing else {}),
-                **({"httpResponseCode": _FAILED} if at in answered else {}),
-            }
-            if at in failing or at in answered
-            else row
-            for at, row in enumerate(rows)
-        ]
+        shown = []
+        for at, row in enumerate(rows):
+            changed = as_error(row) if at in failing else row
+            shown.append(answered_with(changed, _FAILED) if at in answered else changed)
+        return shown
 
     def _flip(self, counts: Counts) -> Counts:
         return counts._replace(

@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mock_newrelic.domain.effects.arguments import Members, bad, seconds
 from mock_newrelic.domain.effects.base import DataEffect
+from mock_newrelic.domain.effects.rows import lasting
 from mock_newrelic.domain.histogram import PER_OCTAVE, bucket_of, upper_bound
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from random import Random
 
     from mock_newrelic.domain.model import Histogram, Reading
@@ -76,12 +77,11 @@ class Latency(DataEffect):
         points, scale = self.delay.points, self.delay.scale
         # Neighbouring rows get distant quantiles: a window has its share of every one of them.
         stride = _coprime_stride(len(points))
-        return [
-            {**row, "duration": row["duration"] * scale + points[at * stride % len(points)]}
-            if isinstance(row.get("duration"), int | float)
-            else row
-            for at, row in enumerate(rows)
-        ]
+
+        def slower(at: int) -> Callable[[float], float]:
+            return lambda seconds: seconds * scale + points[at * stride % len(points)]
+
+        return [lasting(row, slower(at)) for at, row in enumerate(rows)]
 
     def _shift(self, histogram: Histogram) -> Histogram:
         moved: dict[int, int] = {}
