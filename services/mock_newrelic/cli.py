@@ -11,6 +11,8 @@ from svckit.cli import create_cli, run_cli, write_output
 
 if TYPE_CHECKING:
     from mock_newrelic.adapters.control_client import ControlClient
+    from mock_newrelic.settings import Settings
+    from svckit.server import Tls
 
 _EPILOG = """Examples:
 mock-newrelic serve
@@ -38,6 +40,17 @@ def serve(
     data_dir: Annotated[
         str | None, typer.Option(help="Keep everything here [./.gatelab/mock-newrelic].")
     ] = None,
+    tls_port: Annotated[
+        int | None, typer.Option(help="Serve TLS on this port too, 0 for any free one [no TLS].")
+    ] = None,
+    tls_dir: Annotated[
+        str | None, typer.Option(help="Certificates, made when absent [tls in the data directory].")
+    ] = None,
+    tls_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME…", help="Names that the certificate is for, besides localhost."),
+    ] = None,
+    more_tls_hosts: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     stale_after: Annotated[
         str | None, typer.Option(help="Answer 503 when the last sample is older, e.g. 2m [never].")
     ] = None,
@@ -65,6 +78,9 @@ def serve(
         auth=auth,
         ephemeral=ephemeral,
         data_dir=data_dir,
+        tls_port=tls_port,
+        tls_dir=tls_dir,
+        tls_host=_tls_hosts(tls_host, more_tls_hosts),
         stale_after=stale_after,
         log_level=log_level,
         log_format=log_format,
@@ -83,7 +99,29 @@ def serve(
         host=settings.host,
         port=settings.port,
         protocol=WireProtocol,
+        tls=_tls(settings),
     )
+
+
+def _tls_hosts(given: list[str] | None, more: list[str] | None) -> str | None:
+    """Return the names of `--tls-host a b --tls-host c` as one list."""
+    if more and not given:
+        raise typer.BadParameter(f"unexpected argument {more[0]!r}")
+    return ",".join([*given, *(more or ())]) if given else None
+
+
+def _tls(settings: Settings) -> Tls | None:
+    if settings.tls_port is None:
+        return None
+    from mock_newrelic.adapters.tls import ensure_certificates, server_context  # noqa: PLC0415
+    from mock_newrelic.settings import split_list  # noqa: PLC0415
+    from svckit.clock import SystemClock  # noqa: PLC0415
+    from svckit.server import Tls  # noqa: PLC0415
+
+    files = ensure_certificates(
+        settings.tls_directory, split_list(settings.tls_host), now=SystemClock().now()
+    )
+    return Tls(settings.tls_port, server_context(files))
 
 
 Url = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
@@ -60,6 +61,34 @@ class Settings(ServiceSettings):
         description="Summaries of the Metric API that tell latencies: PATTERN=UNIT, s or ms; "
         "the first that matches counts.",
     )
+    tls_port: int | None = Field(
+        None, ge=0, le=65535, description="Port to serve TLS on too; 0 picks a free one."
+    )
+    tls_dir: str = Field(
+        "",
+        description="Directory of ca.pem, server.pem and server.key, made when absent; "
+        "empty: tls in the data directory.",
+    )
+    tls_host: str = Field(
+        "",
+        description="Names and addresses that the certificate is for, besides localhost, "
+        "127.0.0.1 and ::1; comma-separated.",
+    )
+    license_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Licence keys that agents may use, comma-separated; "
+        "empty: any of 16 to 64 letters and digits.",
+    )
+    public_host: str = Field(
+        "",
+        description="Name by which agents reach the service; empty: the one that they used.",
+    )
+    public_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="Port by which agents reach the service; 0: the one that they used.",
+    )
     otlp_nr_empty_body: bool = Field(
         False, description="Answer OTLP with an empty body on success, as New Relic does."
     )
@@ -93,6 +122,11 @@ class Settings(ServiceSettings):
             if part.rpartition("=")[2] not in UNITS or not part.rpartition("=")[0]:
                 raise ValueError(f"{part!r} is not PATTERN=s or PATTERN=ms")
         return text
+
+    @property
+    def tls_directory(self) -> Path:
+        """Where the certificates are."""
+        return Path(self.tls_dir) if self.tls_dir else Path(self.data_dir) / "tls"
 
     @property
     def golden_signals(self) -> GoldenSignals:
