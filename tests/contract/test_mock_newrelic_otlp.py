@@ -565,3 +565,20 @@ async def test_injected_faults_show_on_spans_too(bench: Bench, clock: ManualCloc
     assert await bench.value("errorRate") > 50
     await bench.inject({"latency": {"add": "300ms"}}, priority=5)
     assert (await spans())[2] == pytest.approx(median + 300, rel=0.001)
+
+
+@pytest.mark.parametrize("headers", [PROTOBUF, JSON], ids=["protobuf", "json"])
+async def test_injected_refusals_have_the_form_of_otlp(
+    bench: Bench, headers: dict[str, str]
+) -> None:
+    """An exporter that meets an injected 503 can read it, and is told when to come again."""
+    await bench.inject({"status": {"code": 503, "retry_after": 7}}, surface="otlp")
+    response = await _post(bench, "traces", b"{}" if headers is JSON else b"", headers)
+    assert response.status_code == 503
+    assert response.headers["content-type"] == headers["Content-Type"]
+    assert response.headers["retry-after"] == "7"
+    code = response.json()["code"] if headers is JSON else Status.FromString(response.content).code
+    assert code == 14
+    unknown = await _post(bench, "traces", b"", {**headers, "X-Mock-Session": "none"})
+    assert unknown.status_code == 400
+    assert unknown.headers["content-type"] == headers["Content-Type"]

@@ -229,7 +229,7 @@ class Edge:
             )
 
     async def _refuse(self, scope: Scope, send: Send, surface: Surface, error: SuiteError) -> None:
-        media_type, body = refusal(surface, error)
+        media_type, body = refusal(surface, error, sent=header(scope, b"content-type"))
         headers = [
             (b"content-type", media_type.encode()),
             (b"content-length", str(len(body)).encode()),

@@ -155,7 +155,7 @@ class Faults:
         terms = exchange.ask.terms
         refused = self._refused(exchange, strikes)
         if refused is not None:
-            answer = _refusal(exchange.surface, refused)
+            answer = _refusal(exchange, refused)
         delivery = Delivery()
         slowing = winner(strikes, TransportEffect, terms)
         if slowing is not None:
@@ -398,9 +398,14 @@ class InjectedError(SuiteError):
         )
 
 
-def _refusal(surface: Surface, refused: Refused) -> _Answer:
+def _refusal(exchange: _Exchange, refused: Refused) -> _Answer:
     error = InjectedError(refused.status)
-    media_type, body = refusal(surface, error, instance=f"urn:request:{uuid.uuid4().hex}")
+    media_type, body = refusal(
+        exchange.surface,
+        error,
+        instance=f"urn:request:{uuid.uuid4().hex}",
+        sent=header(exchange.scope, b"content-type"),
+    )
     headers = [(b"content-type", media_type.encode()), (b"content-length", str(len(body)).encode())]
     headers += [(key.lower().encode(), value.encode()) for key, value in refused.headers]
     return _Answer(refused.status, headers, body)

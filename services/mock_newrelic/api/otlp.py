@@ -15,6 +15,7 @@ from starlette.responses import Response
 from mock_newrelic.api.bodies import raw_body
 from mock_newrelic.api.callers import given_key
 from mock_newrelic.api.edge import JOURNAL_KEY
+from mock_newrelic.api.refusals import refusal
 from mock_newrelic.api.session import session_of
 from mock_newrelic.domain.ingest.otlp_wire import (
     JSON,
@@ -22,9 +23,9 @@ from mock_newrelic.domain.ingest.otlp_wire import (
     PROTOBUF,
     Signal,
     answer,
-    failure,
     media_type_of,
 )
+from mock_newrelic.domain.surfaces import Surface
 from svckit.errors import InvalidInput, SuiteError
 
 if TYPE_CHECKING:
@@ -95,10 +96,8 @@ def otlp_router(*, otlp: OtlpService, keys: Keys, empty_answers: bool = False) -
         except SuiteError as error:
             if error.code == NOT_OTLP and signal is Signal.METRICS:
                 raise _question_by_post() from None
-            kind = media_type if media_type in _MEDIA_TYPES else JSON
-            return Response(
-                failure(error.status, error.detail, kind), status_code=error.status, media_type=kind
-            )
+            kind, content = refusal(Surface.OTLP, error, sent=media_type)
+            return Response(content, status_code=error.status, media_type=kind)
         facts = request.scope.get(JOURNAL_KEY)
         if facts is not None:
             facts.update(app=",".join(receipt.apps), samples=receipt.samples)

@@ -6,13 +6,13 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from mock_newrelic.domain.ingest.otlp_wire import JSON, PROTOBUF, failure, media_type_of
 from mock_newrelic.domain.surfaces import Surface
 from svckit.problem import MEDIA_TYPE, problem_body
 
 if TYPE_CHECKING:
     from svckit.errors import SuiteError
 
-JSON = "application/json"
 _GRAPHQL_CODES = {401: "BAD_API_KEY", 403: "FORBIDDEN", 429: "TOO_MANY_REQUESTS"}
 _COLLECTOR_TYPES = {
     401: "NewRelic::Agent::LicenseException",
@@ -21,8 +21,17 @@ _COLLECTOR_TYPES = {
 }
 
 
-def refusal(surface: Surface, error: SuiteError, *, instance: str = "") -> tuple[str, bytes]:
-    """Return content type and body that say an error as the surface would."""
+def refusal(
+    surface: Surface, error: SuiteError, *, instance: str = "", sent: str = ""
+) -> tuple[str, bytes]:
+    """Return content type and body that say an error as the surface would.
+
+    Args:
+        surface: whose form it is to have.
+        error: what is wrong.
+        instance: id of the request, for a problem.
+        sent: Content-Type of the request, in which OTLP answers.
+    """
     document: Any
     match surface:
         case Surface.NERDGRAPH:
@@ -36,7 +45,10 @@ def refusal(surface: Surface, error: SuiteError, *, instance: str = "") -> tuple
         case Surface.AGENT:
             kind = _COLLECTOR_TYPES.get(error.status, "RuntimeError")
             document = {"exception": {"message": error.detail, "error_type": kind}}
-        case Surface.METRIC_API | Surface.TRACE_API | Surface.LOG_API | Surface.OTLP:
+        case Surface.OTLP:
+            media_type = PROTOBUF if media_type_of(sent) == PROTOBUF else JSON
+            return media_type, failure(error.status, error.detail, media_type)
+        case Surface.METRIC_API | Surface.TRACE_API | Surface.LOG_API:
             document = {"error": {"code": error.status, "message": error.detail}}
         case _:
             return MEDIA_TYPE, problem_body(error, instance=instance)
