@@ -572,7 +572,7 @@ async def test_injected_refusals_have_the_form_of_otlp(
     bench: Bench, headers: dict[str, str]
 ) -> None:
     """An exporter that meets an injected 503 can read it, and is told when to come again."""
-    await bench.inject({"status": {"code": 503, "retry_after": 7}}, surface="otlp")
+    await bench.inject({"status": {"code": 503, "retry_after": 7}}, app="*", surface="otlp")
     response = await _post(bench, "traces", b"{}" if headers is JSON else b"", headers)
     assert response.status_code == 503
     assert response.headers["content-type"] == headers["Content-Type"]
