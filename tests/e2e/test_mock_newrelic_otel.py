@@ -16,6 +16,10 @@ from typing import Any
 
 import httpx
 import pytest
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.sdk.metrics import Histogram, MeterProvider
+from opentelemetry.sdk.metrics.export import AggregationTemporality, PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
 
 from e2e.programs import get, serving
 from telemetry_traffic import Served, quantile
@@ -101,3 +105,41 @@ async def test_the_facade_tells_what_the_application_did(mode: str, *, exact: bo
 
 def _ask(apm: str, metric: str, **more: str) -> Any:
     return get(f"{apm}/v1/metrics", app=APP, metric=metric, window="5m", detail="full", **more)
+
+
+def test_an_exporter_tries_again_after_an_injected_503() -> None:
+    """The SDK's own exporter waits as it was told to; nothing is lost and nothing counts twice."""
+    with serving("mock_newrelic", "--ephemeral") as apm:
+        injection = {
+            "app": "*",
+            "surface": "otlp",
+            "effect": {"status": {"code": 503, "retry_after": 1}},
+            "maxHits": 1,
+        }
+        created = httpx.post(
+            f"{apm}/control/injections",
+            json=injection,
+            headers={"Api-Key": "admin-key"},
+            trust_env=False,
+        )
+        assert created.status_code == 201, created.text
+        exporter = OTLPMetricExporter(
+            endpoint=f"{apm}/v1/metrics",
+            headers={"api-key": "test-key"},
+            preferred_temporality={Histogram: AggregationTemporality.DELTA},
+        )
+        provider = MeterProvider(
+            metric_readers=[PeriodicExportingMetricReader(exporter, export_interval_millis=3.6e6)],
+            resource=Resource({"service.name": APP}),
+        )
+        histogram = provider.get_meter("m").create_histogram("http.server.request.duration", "s")
+        for _ in range(7):
+            histogram.record(0.02, {"http.response.status_code": 200})
+        provider.shutdown()
+        assert _ask(apm, "count")["count"] == 7
+        journal = httpx.get(
+            f"{apm}/control/requests?surface=otlp",
+            headers={"Api-Key": "admin-key"},
+            trust_env=False,
+        )
+        assert [one["status"] for one in journal.json()["requests"]] == [503, 200]
