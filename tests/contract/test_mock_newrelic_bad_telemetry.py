@@ -240,7 +240,7 @@ async def test_extreme_numbers_that_are_allowed(bench: Bench, clock: ManualClock
     assert told == pytest.approx(2 * 10**9, rel=0.01)
 
 
-async def test_a_small_body_cannot_become_a_large_one(bench: Bench) -> None:
+async def test_a_small_body_cannot_become_a_large_one(bench: Bench, clock: ManualClock) -> None:
     """Attributes of a resource or of `common` are kept once, however many items share them."""
     attributes = {f"a{number}": "x" * 4000 for number in range(200)}
     metrics = [{"name": "m", "value": number} for number in range(5_000)]
@@ -255,6 +255,29 @@ async def test_a_small_body_cannot_become_a_large_one(bench: Bench) -> None:
         headers={"X-Query-Key": "test-key"},
     )
     assert answer.json()["results"] == [{"count": 5_000}]
+    request = ExportMetricsServiceRequest()
+    where = request.resource_metrics.add()
+    for key, value in attributes.items():
+        where.resource.attributes.add(key=key).value.string_value = value
+    for number in range(5_000):
+        metric = where.scope_metrics.add().metrics.add(name=f"m{number}")
+        metric.sum.is_monotonic, metric.sum.aggregation_temporality = True, 2
+        metric.sum.data_points.add(
+            as_int=1, start_time_unix_nano=1, time_unix_nano=int(clock.now() * 1e9)
+        )
+        metric.sum.data_points.add(
+            as_int=2, start_time_unix_nano=1, time_unix_nano=int(clock.now() * 1e9) + 1
+        )
+    packed = gzip.compress(request.SerializeToString())
+    assert len(packed) < 100_000
+    response = await _post(bench, "/v1/metrics", packed, {**PROTOBUF, "Content-Encoding": "gzip"})
+    assert (response.status_code, response.content) == (200, b"")
+    answer = await bench.http.get(
+        "/v1/accounts/1/query",
+        params={"nrql": "SELECT sum(m4999) FROM Metric WHERE a7 LIKE 'x%'"},
+        headers={"X-Query-Key": "test-key"},
+    )
+    assert answer.json()["results"] == [{"sum": 1}]
 
 
 async def test_too_many_items(bench: Bench, clock: ManualClock) -> None:

@@ -46,6 +46,7 @@ from mock_newrelic.domain.ingest.telemetry import (
     check_age,
     check_attributes,
     event_attributes,
+    has_labels,
     is_probe,
     labels_of,
     outcome_of,
@@ -172,18 +173,11 @@ class _Reading:
             unfit = error
         if app:
             self._apps.add(app)
-        place = _Place(app, resource, repr(sorted(resource.items())))
+        block = self._rows.share(event_attributes(app, resource))
+        place = _Place(app, resource, labels_of(resource), _digest(sorted(resource.items())), block)
         for scope, version, metric in metrics:
             is_sample = metric.name in _DURATIONS and _REPLACED.get(metric.name) not in names
-            block = {
-                **event_attributes(app, resource),
-                "metricName": metric.name,
-                "unit": metric.unit,
-                "instrumentation.provider": "opentelemetry",
-                "otel.library.name": scope,
-                "otel.library.version": version,
-            }
-            stream = _Stream(place, scope, metric, self._rows.share(block), is_sample)
+            stream = _Stream(place, scope[:MAX_NAME], version[:MAX_NAME], metric, is_sample)
             for point in _points(metric):
                 self._points += 1
                 if self._points > MAX_POINTS:
@@ -208,16 +202,16 @@ class _Reading:
         if added is None:
             return
         check_age(added.start, self._now)
-        value: Any = added.totals.total
-        if stream.metric.WhichOneof("data") in _HISTOGRAMS:
-            value = _summary(added.totals, extremes=not point.cumulative)
-        self._row(stream, point, value, added.stop)
         if not stream.is_sample or not stream.place.app:
             self._others += 1
         elif is_probe(self._probes, point.attributes):
             self._health_checks += added.totals.count
         else:
             self._count(stream, point.attributes, added)
+        value: Any = added.totals.total
+        if stream.metric.WhichOneof("data") in _HISTOGRAMS:
+            value = _summary(added.totals, extremes=not point.cumulative)
+        self._row(stream, point, value, added.stop)
 
     def _added(self, stream: _Stream, point: _Point, totals: Totals) -> Added | None:
         if not point.cumulative:
@@ -240,8 +234,9 @@ class _Reading:
             return
         metric = stream.metric
         per_second = _UNITS.get(metric.unit, _DURATIONS[metric.name])
-        attributes = {**stream.place.resource, **own}
-        labels = labels_of(attributes)
+        labels = dict(stream.place.labels)
+        if has_labels(own):
+            labels = labels_of({**stream.place.resource, **own})
         if transaction := transaction_of(own):
             labels["transaction"] = transaction
         status = own.get("rpc.grpc.status_code")
@@ -266,8 +261,17 @@ class _Reading:
             )
 
     def _row(self, stream: _Stream, point: _Point, value: Any, instant: float) -> None:
-        own = {**point.attributes, stream.metric.name: value, "timestamp": round(instant * 1000)}
-        self._rows.add(stream.place.app, stream.block, own, instant)
+        row = {
+            **point.attributes,
+            "metricName": stream.metric.name,
+            "unit": stream.metric.unit[:MAX_NAME],
+            "instrumentation.provider": "opentelemetry",
+            "otel.library.name": stream.scope,
+            "otel.library.version": stream.version,
+            "timestamp": round(instant * 1000),
+            stream.metric.name: value,
+        }
+        self._rows.add(stream.place.app, stream.place.block, row, instant)
 
     def batch(self) -> Batch:
         """Return what was counted."""
@@ -287,29 +291,40 @@ class _Reading:
 
 
 class _Place(NamedTuple):
-    """Whose data points follow: application, attributes of the resource, and these as a text."""
+    """Whose data points follow.
+
+    Attributes:
+        app: application, empty for none.
+        resource: attributes of the resource.
+        labels: labels that these make.
+        identity: what tells the resource from all others.
+        block: number of the attributes that all `Metric` events of the resource share.
+    """
 
     app: str
     resource: dict[str, Any]
+    labels: dict[str, str]
     identity: str
+    block: int
 
 
 class _Stream(NamedTuple):
-    """One metric of one place."""
+    """One metric of one place; `is_sample` when its data points are samples."""
 
     place: _Place
     scope: str
+    version: str
     metric: Metric
-    block: int
     is_sample: bool
 
     def key(self, point: _Point) -> str:
         """Return what tells the stream of a point, and its start, from all others."""
-        told = (
-            self.place.identity, self.scope, self.metric.name, point.start,
-            sorted(point.attributes.items()),
-        )  # fmt: skip
-        return blake2b(repr(told).encode(), digest_size=16).hexdigest()
+        attributes = sorted(point.attributes.items())
+        return _digest((self.place.identity, self.scope, self.metric.name, point.start, attributes))
+
+
+def _digest(value: object) -> str:
+    return blake2b(repr(value).encode(), digest_size=16).hexdigest()
 
 
 def _points(metric: Metric) -> Iterator[Callable[[], _Point]]:

@@ -149,6 +149,11 @@ def labels_of(attributes: Attributes) -> dict[str, str]:
     }
 
 
+def has_labels(attributes: Attributes) -> bool:
+    """Whether any of the attributes makes a difference to labels."""
+    return any(name in IDENTITY or _label_name(name) for name in attributes)
+
+
 _EVENT_NAMES = (
     ("role", "role"),
     ("hash", "podTemplateHash"),
