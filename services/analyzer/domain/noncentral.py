@@ -12,6 +12,7 @@ geometrically: absolute errors stay below 1e-11 at a million requests.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _DIRECT = 200
 """Size of the support up to which summing it is faster than the integral."""
+_WIDE = 4000
+"""Size of the support from which on its impossible ends are left out."""
 _CIRCLE = 64
 _REACH = 9.0
 """Standard deviations of the integrand that are integrated: exp(-81/2) is 3e-18."""
@@ -49,15 +52,40 @@ def log_z(count_canary: int, count_stable: int, bad: int, betas: ArrayLike) -> F
     return found
 
 
-def log_null(count_canary: int, count_stable: int, bad: int) -> tuple[Floats, Floats]:
-    """Return the possible bad requests of the canary and the log of their hypergeometric chance."""
+def log_null(
+    count_canary: int, count_stable: int, bad: int, *, around: float | None = None
+) -> tuple[Floats, Floats]:
+    """Return the possible bad requests of the canary and the log of their hypergeometric chance.
+
+    With `around`, a log odds ratio, only those within 12 standard deviations of its mean: what is
+    left out has a chance of less than 1e-30, and a huge window needs little memory.
+    """
     low, high = max(0, bad - count_stable), min(bad, count_canary)
+    if around is not None and high - low > _WIDE:
+        mean, deviation = _approximate_mean(count_canary, count_stable, bad, around)
+        low = max(low, math.floor(mean - 12 * deviation) - 20)
+        high = min(high, math.ceil(mean + 12 * deviation) + 20)
     x = np.arange(low, high + 1, dtype=float)
     steps = x[:-1]
     ratios = (bad - steps) * (count_canary - steps)
     ratios /= (steps + 1) * (count_stable - bad + steps + 1)
     logs = np.concatenate([[0.0], np.cumsum(np.log(ratios))])
     return x, logs - _log_sum(logs[None])[0]
+
+
+def _approximate_mean(
+    count_canary: int, count_stable: int, bad: int, beta: float
+) -> tuple[float, float]:
+    """Return mean and standard deviation where the cells of the table have the odds ratio."""
+    low, high = float(max(0, bad - count_stable)), float(min(bad, count_canary))
+    for _ in range(200):
+        mean = (low + high) / 2
+        cells = (mean, count_canary - mean, bad - mean, count_stable - bad + mean)
+        if min(cells) <= 0:
+            break
+        log_odds = math.log(cells[0]) + math.log(cells[3]) - math.log(cells[1] * cells[2])
+        low, high = (mean, high) if log_odds < beta else (low, mean)
+    return mean, 1 / math.sqrt(math.fsum(1 / max(cell, 0.5) for cell in cells))
 
 
 def log_likelihood(

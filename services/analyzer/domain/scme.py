@@ -30,6 +30,8 @@ GRID: Floats = np.round(np.arange(-40, 41) / 10, 1)
 """Log odds ratios at which the curve is kept, besides the margins."""
 PASS_SPREAD = 0.7
 """Standard deviation of the harmless effects that the evidence for a pass bets on."""
+_MOST_BOOST = 1e6
+_NO_CUT = 600.0
 
 
 def nodes(*margins: float) -> Floats:
@@ -102,18 +104,28 @@ class LateOnset:
             planned=max(1, planned),
         )
 
+    @property
+    def rest(self) -> float:
+        """What is not staked yet."""
+        return 1 - min(self.windows, self.planned) / self.planned
+
+    def staked(self) -> Floats:
+        """Return the wealth per node that the next window will change: with its stake."""
+        if self.windows >= self.planned:
+            return self.log_wealth
+        found: Floats = np.logaddexp(self.log_wealth, -math.log(self.planned))
+        return found
+
     def after(self, growth: Floats) -> LateOnset:
         """Return the state after a window with this log growth per node."""
-        wealth = self.log_wealth
-        if self.windows < self.planned:
-            wealth = np.logaddexp(wealth, -math.log(self.planned))
-        return LateOnset(log_wealth=wealth + growth, windows=self.windows + 1, planned=self.planned)
+        return LateOnset(
+            log_wealth=self.staked() + growth, windows=self.windows + 1, planned=self.planned
+        )
 
     def log_e(self, prior: FailPrior) -> float:
         """Return the log evidence."""
-        rest = 1 - min(self.windows, self.planned) / self.planned
         staked = log_sum(self.log_wealth + prior.log_weights)
-        return float(np.logaddexp(staked, math.log(rest) if rest > 0 else -math.inf))
+        return float(np.logaddexp(staked, math.log(self.rest) if self.rest > 0 else -math.inf))
 
 
 def half_and_half(first: float, second: float) -> float:
@@ -131,6 +143,41 @@ def pass_log_e(curve: Floats, betas: Floats, margin: float) -> float:
     weights = np.exp(_normalised(-(below**2) / (2 * PASS_SPREAD**2))) / 2
     weights[int(np.argmin(np.abs(below)))] += 0.5
     return log_sum(curve[:index] + np.log(weights)) - float(curve[index])
+
+
+def confidence(curve: Floats, betas: Floats, *, alpha: float) -> tuple[float, float]:
+    """Return the time-uniform confidence interval of the log odds ratio.
+
+    All values against which the mixture over every node, standard normal, has no evidence of
+    1/alpha. An end is infinite when even the outermost node is not excluded.
+    """
+    mixture = log_sum(curve + _normalised(-(betas**2) / 2))
+    wealth = mixture - curve - math.log(1 / alpha)
+    inside = np.flatnonzero(wealth < 0)
+    if not len(inside):
+        best = float(betas[int(np.argmax(curve))])
+        return best, best
+    first, last = int(inside[0]), int(inside[-1])
+    low = -math.inf if first == 0 else _crossing(betas, wealth, first - 1)
+    high = math.inf if last == len(betas) - 1 else _crossing(betas, wealth, last)
+    return low, high
+
+
+def _crossing(betas: Floats, wealth: Floats, left: int) -> float:
+    """Return where a convex function crosses zero between a node and the next one.
+
+    The curve between them is the cubic through four nodes; a chord would make it too narrow.
+    """
+    start = min(max(left - 1, 0), len(betas) - 4)
+    x, y = betas[start : start + 4] - betas[left], wealth[start : start + 4]
+    cubic = np.linalg.solve(np.vander(x, 4), y)
+    low, high = 0.0, float(betas[left + 1] - betas[left])
+    falling = wealth[left] > 0
+    for _ in range(60):
+        middle = (low + high) / 2
+        positive = float(np.polyval(cubic, middle)) > 0
+        low, high = (middle, high) if positive == falling else (low, middle)
+    return float(betas[left]) + (low + high) / 2
 
 
 def fail_series(
@@ -176,19 +223,29 @@ def boost(table: Table, *, alpha: float, before: float = 1.0, margin: float = 0.
     null = np.exp(log_p + margin * x - log_normaliser[prior.margin])
     relative = np.multiply.outer(x, betas[prior.beyond] - margin)
     relative -= log_normaliser[prior.beyond] - log_normaliser[prior.margin]
-    factor = np.exp(relative + prior.log_weights).sum(axis=1)
-    cap = 1 / alpha
+    log_factors = np.log(np.exp(relative + prior.log_weights).sum(axis=1))
+    return largest_factor(log_factors, null, -math.log(alpha) - math.log(before))
 
-    def mean(b: float) -> float:
-        return float(np.minimum(b * before * factor, cap) @ null)
 
-    low, high = 1.0, 1e6
-    if mean(low) >= before * (1 - 1e-12) or mean(high) < before:
-        return low if mean(low) >= before * (1 - 1e-12) else high
-    for _ in range(100):
-        middle = math.sqrt(low * high)
-        low, high = (middle, high) if mean(middle) < before else (low, middle)
-    return low
+def largest_factor(log_factors: Floats, chances: Floats, room: float) -> float:
+    """Return the largest b >= 1 for which min(b factor, e^room) has a mean of 1; at most a million.
+
+    Args:
+        log_factors: rising, with a mean of at most 1.
+        chances: of the factors.
+        room: log of the cap over the evidence so far.
+
+    The mean is concave in b: the least of straight lines, one for every number of factors that are
+    cut. So b is the largest of the points at which the lines reach 1.
+    """
+    if room > _NO_CUT:
+        return 1.0
+    with np.errstate(divide="ignore"):
+        grown = np.cumsum(np.exp(np.log(chances) + log_factors))
+    cut = np.append(np.cumsum(chances[::-1])[::-1][1:], 0.0)
+    useful = grown > 0
+    found = (1.0 - math.exp(room) * cut[useful]) / grown[useful]
+    return float(min(found.max(initial=1.0), _MOST_BOOST))
 
 
 def log_sum(exponents: Sequence[float] | Floats) -> float:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyzer.domain import ripr, scme, spending
+from analyzer.domain.boosting import Boosted
 from analyzer.domain.dispersion import Dispersion
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Rules:
     Attributes:
         alpha_fail: chance that a harmless event ever fails, over the whole rollout.
         spending_share: part of it for exact spending; the rest is for the mixture.
+        spending_power: how the spent level grows with time; see `spending.spending_with_overtime`.
         alpha_pass: chance that an event at the pass margin ever passes.
         fail_odds: odds ratio up to which the canary is fine.
         fail_difference: difference of rates that a fail needs besides (a trifle fails nobody).
@@ -40,13 +42,19 @@ class Rules:
     """
 
     alpha_fail: float = 0.01
-    spending_share: float = 0.7
+    spending_share: float = 0.9
+    spending_power: float = spending.EARLY
     alpha_pass: float = 0.05
     fail_odds: float = 1.0
     fail_difference: float = 0.0005
     pass_odds: float = 1.5
     pass_difference: float = 0.005
     planned: int = 22
+
+    @property
+    def mixture_cap(self) -> float:
+        """Log evidence at which the mixture fails the event by itself."""
+        return -math.log(self.alpha_fail * (1 - self.spending_share))
 
     @property
     def fail_margin(self) -> float:
@@ -66,19 +74,22 @@ class Evidence:
     Attributes:
         curve: log likelihood of every node of `scme.nodes` against equal odds, tempered.
         late: evidence of harm that began late.
+        boosted: evidence of harm from the start or late; None with proven bursts, when the null
+            is not known exactly, and when looking for the worst stretch would find the worst burst.
         look: exact spending; None with proven bursts.
         crossed: whether exact spending has failed at any look.
         harm: log evidence of harm of the mixture, as of now.
         absolute: log evidence against a difference of `pass_difference` or more.
         highest_pass: highest log evidence for a pass so far.
         totals: requests and bad ones of the canary, then of stable.
-        windows: windows that told something (both arms, at least one bad request).
+        windows: windows in which both arms had requests.
     """
 
     rules: Rules
     dispersion: Dispersion
     curve: Floats
     late: scme.LateOnset
+    boosted: Boosted | None
     look: spending.Look | None
     crossed: bool = False
     harm: float = 0.0
@@ -112,47 +123,60 @@ def start(rules: Rules, dispersion: Dispersion) -> Evidence:
         dispersion=dispersion,
         curve=np.zeros(len(betas)),
         late=scme.LateOnset.start(prior, rules.planned),
+        boosted=None if dispersion.bursty else Boosted(cap=rules.mixture_cap),
         look=None if dispersion.bursty else spending.start(),
     )
 
 
 def advance(state: Evidence, table: Table) -> Evidence:
-    """Return the state after a window of (requests, bad) of the canary, then of stable."""
+    """Return the state after a window of (requests, bad) of the canary, then of stable.
+
+    A window without requests of an arm tells nothing and is no look.
+    """
+    if not table[0] or not table[2]:
+        return state
     rules = state.rules
     betas = scme.nodes(rules.fail_margin, rules.pass_margin)
     prior = scme.FailPrior.beyond_margin(betas, rules.fail_margin)
     phi = state.dispersion.phi(table[0], table[2], table[1] + table[3])
     step = scme.curve(table, betas) / phi
     curve = state.curve + step
-    late = state.late.after(prior.against_margin(step))
-    harm = prior.log_e(curve)
-    if not state.dispersion.bursty:
-        # Looking for the worst stretch would find the worst burst.
-        harm = scme.half_and_half(harm, late.log_e(prior))
-    look = state.look
-    if look is not None:
-        allowed = spending.spending_with_overtime(
-            rules.alpha_fail * rules.spending_share, rules.planned
+    growth = prior.against_margin(step)
+    late = state.late.after(growth)
+    harm, boosted, look = prior.log_e(curve), state.boosted, state.look
+    if look is not None and boosted is not None:
+        null = spending.increments(table, margin=rules.fail_margin)
+        boosted = boosted.after(
+            scme.half_and_half(harm, late.log_e(prior)),
+            prior=prior,
+            curve=state.curve,
+            late=state.late,
+            growth=growth,
+            bad=table[1],
+            null=null,
         )
-        look = spending.advance(look, table, allowed, margin=rules.fail_margin)
+        harm = boosted.log_e
+        allowed = spending.spending_with_overtime(
+            rules.alpha_fail * rules.spending_share, rules.planned, power=rules.spending_power
+        )
+        look = spending.after(look, table[1], null, allowed)
     advanced = replace(
         state,
         curve=curve,
         late=late,
+        boosted=boosted,
         look=look,
         crossed=state.crossed or (look is not None and look.crossed),
         harm=harm,
         absolute=state.absolute + _against_difference(state, table) / phi,
         totals=_sum(state.totals, table),
-        windows=state.windows + (table[0] > 0 and table[2] > 0),
+        windows=state.windows + 1,
     )
     return replace(advanced, highest_pass=max(state.highest_pass, advanced.pass_log_e()))
 
 
 def _against_difference(state: Evidence, table: Table) -> float:
     """Log e-value of a window against the pass difference, betting on what was common so far."""
-    if not table[0] or not table[2]:
-        return 0.0
     count_canary, bad_canary, count_stable, bad_stable = state.totals
     common = (bad_canary + bad_stable + 0.5) / (count_canary + count_stable + 25)
     return ripr.log_e(table, (common, common), ripr.Margin.DIFFERENCE, state.rules.pass_difference)

@@ -26,8 +26,13 @@ if TYPE_CHECKING:
     Table = tuple[int, int, int, int]
     Spending = Callable[[int], float]
 
+OVERTIME = 0.05
+"""Part of the level for looks beyond the plan: a rollout that pauses goes on being judged."""
+EARLY, EVEN = 0.5, 1.0
+FEW_BAD = 50.0
 _NEGLIGIBLE = 1e-18
 _BISECTIONS = 60
+_PLAIN = 4_000_000
 
 
 def planned_spending(alpha: float, planned: int) -> Spending:
@@ -39,14 +44,24 @@ def planned_spending(alpha: float, planned: int) -> Spending:
     return allowed
 
 
-def spending_with_overtime(alpha: float, planned: int) -> Spending:
-    """Return the same with a tenth of alpha kept for looks after the planned ones."""
-    within = planned_spending(0.9 * alpha, planned)
+def spending_with_overtime(alpha: float, planned: int, *, power: float) -> Spending:
+    """Return spending alpha (t/T)^power, with a part of alpha kept for looks beyond the plan.
+
+    The lower the power, the sooner a large difference fails and the later a small one. The league's
+    S6 decides for 1/2 (mean delay at most 1.3 times that of an oracle at every size of difference),
+    and S1 for 1 where so few bad requests are expected that only the end can tell.
+    """
 
     def allowed(look: int) -> float:
-        return within(look) + 0.1 * alpha * max(0.0, 1 - planned / look)
+        within: float = (1 - OVERTIME) * min(look / planned, 1.0) ** power
+        return alpha * (within + OVERTIME * max(0.0, 1 - planned / look))
 
     return allowed
+
+
+def power_for(expected_bad: float) -> float:
+    """Return the power for the bad requests that the plan expects of both arms together."""
+    return EARLY if expected_bad >= FEW_BAD else EVEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +100,16 @@ def advance(state: Look, table: Table, allowed: Spending, *, margin: float = 0.0
 
     `margin` is the log odds ratio up to which the canary is fine.
     """
-    first, increment = increments(table, margin=margin)
-    grown = np.convolve(state.alive, increment)
+    return after(state, table[1], increments(table, margin=margin), allowed)
+
+
+def after(state: Look, bad: int, null: tuple[int, Floats], allowed: Spending) -> Look:
+    """Return the state after a window with so many bad requests of the canary.
+
+    `null`: what `increments` says of the window.
+    """
+    first, increment = null
+    grown = _convolved(state.alive, increment)
     lowest = state.lowest + first
     number = state.number + 1
     tail = np.cumsum(grown[::-1])[::-1]
@@ -98,7 +121,7 @@ def advance(state: Look, table: Table, allowed: Spending, *, margin: float = 0.0
     skipped = int(np.argmax(alive > _NEGLIGIBLE)) if len(alive) else 0
     return Look(
         number=number,
-        total=state.total + table[1],
+        total=state.total + bad,
         boundary=boundary,
         spent=spent,
         lowest=lowest + skipped,
@@ -112,10 +135,24 @@ def increments(table: Table, *, margin: float) -> tuple[int, Floats]:
     bad = bad_canary + bad_stable
     if not count_canary or not count_stable:
         return bad_canary, np.ones(1)
-    x, log_p = log_null(count_canary, count_stable, bad)
+    x, log_p = log_null(count_canary, count_stable, bad, around=margin)
     weights = np.exp(log_p + margin * x - float((log_p + margin * x).max()))
     chances: Floats = weights / weights.sum()
     return int(x[0]), chances
+
+
+def _convolved(first: Floats, second: Floats) -> Floats:
+    """Return the distribution of the sum; by Fourier transforms where a plain sum would be slow.
+
+    Their error is 1e-16 of the whole, far below what any plan spends in one look.
+    """
+    if len(first) * len(second) <= _PLAIN:
+        return np.convolve(first, second)
+    size = len(first) + len(second) - 1
+    padded = 1 << (size - 1).bit_length()
+    product = np.fft.rfft(first, padded) * np.fft.rfft(second, padded)
+    summed: Floats = np.maximum(np.fft.irfft(product, padded)[:size], 0.0)
+    return summed
 
 
 def looks(tables: Iterable[Table], allowed: Spending, *, margin: float = 0.0) -> list[Look]:

@@ -164,7 +164,7 @@ class TestSpending:
         self, sequence: tuple[Window, ...]
     ) -> None:
         """All tables that fail have the spent probability together."""
-        allowed = spending.spending_with_overtime(0.3, 2)
+        allowed = spending.spending_with_overtime(0.3, 2, power=0.5)
         failed = 0.0
         for tables, probability in all_paths(sequence):
             states = spending.looks(tables, allowed)
@@ -174,10 +174,10 @@ class TestSpending:
 
     def test_overtime_never_spends_more_than_alpha(self) -> None:
         """Overtime never spends more than alpha."""
-        allowed = spending.spending_with_overtime(0.01, 22)
+        allowed = spending.spending_with_overtime(0.01, 22, power=0.5)
         spent = [allowed(look) for look in (1, 22, 23, 100, 10**6)]
         assert spent == sorted(spent)
-        assert spent[1] == pytest.approx(0.009)
+        assert spent[1] == pytest.approx(0.0095)
         assert spent[-1] < 0.01
 
 

@@ -88,7 +88,7 @@ class TestVerdicts:
 
     def test_one_window_fails_only_when_it_is_an_obvious_outage(self) -> None:
         """One window fails only when it is an obvious outage."""
-        assert finding([record(0, (300, 30), (1200, 24))]).verdict is Verdict.INCONCLUSIVE
+        assert finding([record(0, (300, 22), (1200, 24))]).verdict is Verdict.INCONCLUSIVE
         assert finding([record(0, (300, 250), (1200, 24))]).verdict is Verdict.FAIL
 
     def test_a_trifle_fails_nobody_however_many_requests_prove_it(self) -> None:
@@ -188,7 +188,27 @@ class TestDispersion:
         """Bursts are measured."""
         learned = dispersion.learn(self.history(2.0))
         assert learned.tau2 == pytest.approx(0.5, rel=0.4)
-        assert learned.phi(300, 1200, 30) == pytest.approx(1 + 2 * learned.tau2 * 0.16 * 30)
+        assert learned.phi(300, 1200, 90) == pytest.approx(1 + 2 * learned.tau2 * 0.16 * 90)
+
+    def test_a_lull_of_both_arms_is_no_reason_to_trust_a_window_more(self) -> None:
+        """A lull of both arms is no reason to trust a window more."""
+        learned = dispersion.learn(self.history(2.0))
+        usual = learned.rate * 1500
+        assert learned.phi(300, 1200, 3) == pytest.approx(1 + 2 * learned.tau2 * 0.16 * usual)
+
+    def test_bursts_that_outlast_a_block_count_for_more(self) -> None:
+        """Bursts that outlast a block count for more."""
+        rng = np.random.default_rng(5)
+        counts = rng.poisson(1500, 120)
+        factors = rng.gamma(2.0, 0.5, 120)
+        long = np.repeat(factors[:30], 4)
+        one, four = (
+            dispersion.learn(
+                [(int(n), int(rng.binomial(n, 0.02 * f))) for n, f in zip(counts, f, strict=True)]
+            )
+            for f in (factors, long)
+        )
+        assert four.tau2 > 2 * one.tau2
 
     def test_a_short_history_says_nothing(self) -> None:
         """A short history says nothing."""
