@@ -23,6 +23,7 @@ from mock_newrelic.domain.ingest.telemetry import (
     application_of,
     check_age,
     event_attributes,
+    labels_of,
     unix_seconds,
 )
 
@@ -62,7 +63,8 @@ def read_logs(body: bytes, now: float, *, text: bool = False) -> Batch:
                 continue
             if app:
                 apps.add(app)
-            row = {**event_attributes(app, attributes, own), "timestamp": round(instant * 1000)}
+            named = event_attributes(app, labels_of(attributes), own)
+            row = {**named, "timestamp": round(instant * 1000)}
             rows.add(app, number, row, instant)
     return Batch(
         bins={},

@@ -87,6 +87,7 @@ class _Metric(NamedTuple):
     stop: float
     attributes: dict[str, Any]
     own: dict[str, Any]
+    labels: dict[str, str]
 
 
 def read_metrics(body: bytes, now: float, *, signals: GoldenSignals, probes: ProbeRule) -> Batch:
@@ -130,7 +131,7 @@ class _Reading:
             if metric.app and self._is_golden(metric):
                 self._golden.append(metric)
             row = {
-                **event_attributes(metric.app, metric.attributes, metric.own),
+                **event_attributes(metric.app, metric.labels, metric.own),
                 "metricName": metric.name,
                 "type": metric.kind,
                 "interval.ms": round((metric.stop - metric.start) * 1000),
@@ -169,6 +170,7 @@ class _Reading:
             stop,
             attributes,
             own,
+            labels_of(attributes),
         )
 
     def _is_golden(self, metric: _Metric) -> bool:
@@ -188,7 +190,7 @@ class _Reading:
             if is_probe(self._probes, metric.attributes):
                 health_checks += _count(metric) if self._signals.is_request(metric.name) else 0
                 continue
-            labels = frozenset(labels_of(metric.attributes).items())
+            labels = frozenset(metric.labels.items())
             seconds = bins.setdefault(SeriesKey(metric.app, labels, Source.API), {})
             self._count(metric, seconds, errors_told=metric.app in told)
             samples += _count(metric) if self._signals.is_request(metric.name) else 0

@@ -15,6 +15,7 @@ from mock_newrelic.domain.ingest.telemetry import (
     check_age,
     check_attributes,
     event_attributes,
+    labels_of,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def read_logs(request: ExportLogsServiceRequest, *, now: float) -> Batch:
             continue
         if app:
             apps.add(app)
-        block = rows.share(event_attributes(app, resource))
+        block = rows.share(event_attributes(app, labels_of(resource), resource))
         for record in records:
             nanoseconds = record.time_unix_nano or record.observed_time_unix_nano
             instant = nanoseconds / NANOSECONDS if nanoseconds else now

@@ -173,8 +173,9 @@ class _Reading:
             unfit = error
         if app:
             self._apps.add(app)
-        block = self._rows.share(event_attributes(app, resource))
-        place = _Place(app, resource, labels_of(resource), _digest(sorted(resource.items())), block)
+        labels = labels_of(resource)
+        block = self._rows.share(event_attributes(app, labels, resource))
+        place = _Place(app, resource, labels, _digest(sorted(resource.items())), block)
         for scope, version, metric in metrics:
             is_sample = metric.name in _DURATIONS and _REPLACED.get(metric.name) not in names
             stream = _Stream(place, scope[:MAX_NAME], version[:MAX_NAME], metric, is_sample)

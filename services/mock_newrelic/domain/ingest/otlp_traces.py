@@ -214,7 +214,7 @@ def span_records(chunk: Chunk) -> Iterator[Record]:
             continue
         for scope in resource_spans.scope_spans:
             shared = {
-                **event_attributes(app, resource),
+                **event_attributes(app, labels_of(resource), resource),
                 "otel.library.name": scope.scope.name,
                 "otel.library.version": scope.scope.version,
             }

@@ -47,7 +47,8 @@ _HASH = (
 _VERSION = ("service.version", "version", "tags.version")
 _HOST = ("k8s.pod.name", "host.name", "host", "hostname", "service.instance.id")
 _ENVIRONMENT = ("deployment.environment.name", "deployment.environment", "environment", "env")
-IDENTITY = frozenset((*_APP, *_ROLE, *_HASH, *_VERSION, *_HOST, *_ENVIRONMENT))
+_REPLICA_SET_NAME = "k8s.replicaset.name"
+IDENTITY = frozenset((*_APP, *_ROLE, *_HASH, *_VERSION, *_HOST, *_ENVIRONMENT, _REPLICA_SET_NAME))
 """Attributes that name an application or one of its labels."""
 _STATUS = (
     "http.response.status_code",
@@ -131,6 +132,18 @@ def labels_of(attributes: Attributes) -> dict[str, str]:
     name, as Kubernetes names them. Attributes without a dot in their name are a user's own and
     become labels, as do `newrelic.*`, and `tags.*` and labels of the pod without these words.
     """
+    told = [
+        (name, text)
+        for name, value in attributes.items()
+        if (name in IDENTITY or _label_name(name)) and (text := label_text(value))
+    ]
+    return dict(_labels(tuple(told)))
+
+
+@lru_cache(maxsize=512)
+def _labels(told: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Return the labels of attributes; what one service sends has few sets of them."""
+    attributes = dict(told)
     host = first_text(attributes, _HOST)
     named = {
         "role": first_text(attributes, _ROLE),
@@ -139,14 +152,8 @@ def labels_of(attributes: Attributes) -> dict[str, str]:
         "host": host,
         "env": first_text(attributes, _ENVIRONMENT),
     }
-    own = {
-        _label_name(name): label_text(value)
-        for name, value in attributes.items()
-        if name not in IDENTITY
-    }
-    return {
-        name: text for name, text in {**own, **named}.items() if name and 0 < len(text) <= MAX_LABEL
-    }
+    own = {_label_name(name): text for name, text in told if name not in IDENTITY}
+    return tuple((name, text) for name, text in {**own, **named}.items() if name and text)
 
 
 def has_labels(attributes: Attributes) -> bool:
@@ -163,23 +170,16 @@ _EVENT_NAMES = (
 )
 
 
-def event_attributes(
-    app: str, attributes: Attributes, own: Attributes | None = None
-) -> dict[str, Any]:
+def event_attributes(app: str, labels: Mapping[str, str], own: Attributes) -> dict[str, Any]:
     """Return attributes as raw events have them: with the names by which queries ask, too.
 
     Args:
         app: application, empty for none.
-        attributes: all of the item, those of its block included.
-        own: those that the event is to have; all unless given.
+        labels: of the item.
+        own: attributes that the event is to have.
     """
-    labels = labels_of(attributes)
     named = {name: labels[label] for label, name in _EVENT_NAMES if label in labels}
-    return {
-        **(attributes if own is None else own),
-        **named,
-        **({"appName": app} if app else {}),
-    }
+    return {**own, **named, **({"appName": app} if app else {})}
 
 
 def first_text(attributes: Attributes, names: Iterable[str]) -> str:
@@ -195,7 +195,7 @@ def label_text(value: Any) -> str:
     """Return a value as a label has it, empty when it cannot be one."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str | int):
+    if isinstance(value, str | int | float):
         text = str(value)
         return text if len(text) <= MAX_LABEL else ""
     return ""
@@ -214,7 +214,7 @@ def _label_name(name: str) -> str:
 
 
 def _hash_of(attributes: Attributes, host: str) -> str:
-    replica_set = first_text(attributes, ("k8s.replicaset.name",))
+    replica_set = first_text(attributes, (_REPLICA_SET_NAME,))
     match = _REPLICA_SET.fullmatch(replica_set) or _POD_NAME.fullmatch(host)
     return match[1] if match else ""
 

@@ -112,8 +112,9 @@ class _Reading:
         app = application_of(attributes)
         if app:
             self._apps.add(app)
+        labels = labels_of(attributes)
         row = {
-            **event_attributes(app, attributes, own),
+            **event_attributes(app, labels, own),
             **told,
             "guid": told["id"],
             "timestamp": round(instant * 1000),
@@ -121,15 +122,19 @@ class _Reading:
         }
         self._rows.add(app, number, row, instant)
         if app and _is_entry(attributes):
-            self._count(app, attributes, instant, duration)
+            self._count(app, labels, attributes, instant, duration)
 
     def _count(
-        self, app: str, attributes: dict[str, Any], instant: float, duration: float | None
+        self,
+        app: str,
+        labels: dict[str, str],
+        attributes: dict[str, Any],
+        instant: float,
+        duration: float | None,
     ) -> None:
         if is_probe(self._probes, attributes):
             self._health_checks += 1
             return
-        labels = labels_of(attributes)
         if transaction := transaction_of(attributes):
             labels["transaction"] = transaction
         key = SeriesKey(app, frozenset(labels.items()), Source.SPANS)
