@@ -582,3 +582,25 @@ async def test_injected_refusals_have_the_form_of_otlp(
     unknown = await _post(bench, "traces", b"", {**headers, "X-Mock-Session": "none"})
     assert unknown.status_code == 400
     assert unknown.headers["content-type"] == headers["Content-Type"]
+
+
+async def test_transactions_that_nobody_sent_are_not_counted_as_none(
+    bench: Bench, clock: ManualClock
+) -> None:
+    """What only raw events could answer is refused for a service that sends spans: 0 would pass."""
+    await _send(bench, as_spans(traffic(clock.now(), count=100), APP))
+
+    async def ask(nrql: str) -> httpx.Response:
+        return await bench.http.get(
+            "/v1/accounts/1/query",
+            params={"nrql": f"{nrql} WHERE appName = '{APP}'"},
+            headers={"X-Query-Key": "test-key"},
+        )
+
+    assert (await ask("SELECT count(*) FROM Transaction")).json()["results"] == [{"count": 100}]
+    condition = "filter(count(*), WHERE request.uri LIKE '/vote%')"
+    refused = await ask(f"SELECT {condition} FROM Transaction")
+    assert refused.status_code == 400
+    assert "'spans'" in refused.json()["error"]
+    clock.advance(3600)
+    assert (await ask(f"SELECT {condition} FROM Transaction")).status_code == 200

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from mock_newrelic.domain.injections import Injection
 from mock_newrelic.domain.labels import DIMENSIONS
+from mock_newrelic.domain.model import NO_TERMS, Source
 from mock_newrelic.domain.nrql import ast
 from mock_newrelic.domain.nrql.apm_metrics import METRIC
 from mock_newrelic.domain.nrql.attributes import APP
+from mock_newrelic.domain.nrql.data import TRANSACTION
 from mock_newrelic.domain.nrql.errors import NrqlError
 from mock_newrelic.domain.nrql.execution import run
 from mock_newrelic.domain.nrql.parser import parse
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from svckit.clock import Clock
 
 MAX_REMEMBERED = 512
+_WITHOUT_EVENTS = frozenset({Source.OTEL, Source.SPANS, Source.API})
+"""Sources whose senders tell of requests otherwise than by `Transaction` events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +231,27 @@ class _View:
         except RecordsLost as error:
             raise NrqlError(error.detail, hint=error.hint) from None
         self.touched |= {one.number: one for one in touched}
+        if not rows and kind == TRANSACTION:
+            self._refuse_other_sources(app, span)
         return rows
+
+    def _refuse_other_sources(self, app: str, span: Span) -> None:
+        """Refuse to count no transactions of an application whose samples came as something else.
+
+        Raises:
+            NrqlError: they did.
+        """
+        known = self._store.application(app, self._session)
+        if known is None:
+            return
+        source = known.choose(NO_TERMS, span, self._now, latency=False)
+        last = None if source is None else known.last_second(NO_TERMS, span.stop, source)
+        if source in _WITHOUT_EVENTS and last is not None and last >= span.first:
+            raise NrqlError(
+                f"the samples of the application came by '{source}', without Transaction events",
+                hint="FROM Span and FROM Metric have what was sent; conditions on labels, errors "
+                "and HTTP 5xx or 4xx can be answered FROM Transaction too",
+            )
 
     def _draw(self, app: str) -> list[Strike]:
         if app not in self._drawn:
