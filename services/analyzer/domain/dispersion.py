@@ -112,7 +112,7 @@ def _merged(blocks: Sequence[tuple[int, int]], group: int) -> list[tuple[int, in
 def _relative_variance(blocks: Sequence[tuple[int, int]]) -> tuple[float, float]:
     """Return the excess variance of the error intensity relative to its square, and its z."""
     total, total_bad = sum(count for count, _ in blocks), sum(bad for _, bad in blocks)
-    if not total_bad:
+    if total_bad in {0, total}:
         return 0.0, 0.0
     rate = total_bad / total
     excess = spread = squares = 0.0

@@ -210,6 +210,11 @@ class TestDispersion:
         )
         assert four.tau2 > 2 * one.tau2
 
+    @pytest.mark.parametrize("bad", [0, 1000])
+    def test_a_history_without_any_variation_says_that_there_are_no_bursts(self, bad: int) -> None:
+        """A history without any variation says that there are no bursts."""
+        assert dispersion.learn([(1000, bad)] * 120).tau2 == 0.0
+
     def test_a_short_history_says_nothing(self) -> None:
         """A short history says nothing."""
         assert not dispersion.learn(self.history(2.0)[:10]).known
