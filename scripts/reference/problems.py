@@ -170,6 +170,34 @@ PROBLEMS = {
         "`newrelic` with `1`, or `zipkin` with `2`",
     ),
     "empty_body": Problem("400", "There is no body.", "Send JSON."),
+    "bad_agent_data": Problem(
+        "400",
+        "The body of a collector's method is not what agents send with it; nothing of it counts.",
+        "The message names the method and the form that was expected.",
+    ),
+    "unknown_agent_method": Problem(
+        "400",
+        "The collector has no such method.",
+        "Compare it with `docs/guides/point-your-agent-here.md`.",
+    ),
+    "unknown_agent_run": Problem(
+        "409",
+        "The run of an agent is not known: it ended, or the service began with an empty store.",
+        "Nothing: the agent connects again by itself.",
+    ),
+    "bad_license_key": Problem(
+        "401",
+        "The licence key is none, or not among `MOCK_NEWRELIC_LICENSE_KEYS`.",
+        "Set `NEW_RELIC_LICENSE_KEY` to 40 letters and digits.",
+    ),
+    "bad_tls_host": Problem(
+        "-", "`--tls-host` is no host name and no address.", "Leave out scheme and port."
+    ),
+    "bad_tls_files": Problem(
+        "-",
+        "The certificates in `--tls-dir` do not serve: other names, out of date, or not a pair.",
+        "Remove the directory to have new ones made, and give clients the new `ca.pem`.",
+    ),
     "invalid_otlp": Problem(
         "400",
         "The body is no export request of OTLP, as protobuf or as JSON.",

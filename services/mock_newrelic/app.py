@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mock_newrelic.adapters.durable import DurableStore
 from mock_newrelic.adapters.memory import MemoryStore
+from mock_newrelic.api.collector import collector_router
 from mock_newrelic.api.control import control_router
 from mock_newrelic.api.edge import Edge
 from mock_newrelic.api.facade import Facade
@@ -26,6 +27,7 @@ from mock_newrelic.api.sessions import sessions_router
 from mock_newrelic.api.snapshots import snapshots_router
 from mock_newrelic.api.telemetry import telemetry_router
 from mock_newrelic.domain.ingest.event_api import ProbeRule
+from mock_newrelic.service.agents import CollectorService
 from mock_newrelic.service.audit import Audit
 from mock_newrelic.service.control import ControlService
 from mock_newrelic.service.deployments import DeploymentService
@@ -173,6 +175,20 @@ def create_app(
             clock=clock,
         )
     )
+    collector = CollectorService(
+        ingest=ingest,
+        store=store,
+        injections=injections,
+        probes=probes,
+        clock=clock,
+        licenses=split_list(settings.license_keys.get_secret_value()),
+        also=settings.keys,
+        open_ingest=settings.auth == "open",
+        require_session=sessions.require,
+        public_host=settings.public_host,
+        public_port=settings.public_port,
+    )
+    app.include_router(collector_router(collector=collector))
     page = PageService(store=store, injections=injections, deployments=deployments, clock=clock)
     app.include_router(page_router(page=page, control=control, keys=keys))
     faults = Faults(app, injections=injections, keys=keys, clock=clock, sleep=sleep)

@@ -32,7 +32,10 @@ class _Run:
 
     def extend(self, span: Span) -> None:
         """Take in seconds; neighbours may share a second, because harvests do not end on one."""
-        if span.first > self.stop:
+        if span.first >= span.stop:
+            return
+        # Nothing is missing before a run's first word: it began with it.
+        if span.first > self.stop > self.first:
             self.gaps = [*self.gaps, Span(self.stop, span.first)][-MAX_GAPS:]
         self.first = min(self.first, span.first)
         self.stop = max(self.stop, span.stop)

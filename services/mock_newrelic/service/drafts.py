@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mock_newrelic.domain.effects.agent import AgentEffect
 from mock_newrelic.domain.effects.base import DataEffect, ValueEffect
 from mock_newrelic.domain.effects.registry import parse_effect
 from mock_newrelic.domain.injections import MAX_TTL_SECONDS, Injection
@@ -35,7 +36,7 @@ def draft(wanted: schemas.Injection, now: float) -> Injection:
         metric = effect.metric
     elif metric is not None:
         find_metric(metric, status=422)
-    surfaces = _surfaces(wanted.surface)
+    surfaces = _surfaces(wanted.surface, effect)
     _require_possible(effect, surfaces, wanted.app)
     starts_at = _start(wanted, now)
     return Injection(
@@ -87,9 +88,9 @@ def _scope(wanted: schemas.Injection) -> Terms:
     return frozenset(pairs.items())
 
 
-def _surfaces(given: str | list[str] | None) -> frozenset[Surface]:
+def _surfaces(given: str | list[str] | None, effect: Effect) -> frozenset[Surface]:
     if given is None:
-        return READING
+        return frozenset({Surface.AGENT}) if isinstance(effect, AgentEffect) else READING
     names = [given] if isinstance(given, str) else given
     found: frozenset[Surface] = frozenset()
     for name in names:
@@ -107,6 +108,9 @@ def _surfaces(given: str | list[str] | None) -> frozenset[Surface]:
 
 
 def _require_possible(effect: Effect, surfaces: frozenset[Surface], app: str) -> None:
+    if isinstance(effect, AgentEffect):
+        _require_agents(effect, surfaces, app)
+        return
     if not surfaces & INGEST:
         return
     if isinstance(effect, ValueEffect | DataEffect):
@@ -120,6 +124,21 @@ def _require_possible(effect: Effect, surfaces: frozenset[Surface], app: str) ->
             "on ingest the application is not known before the body is read",
             code="bad_surface",
             hint='"app": "*"',
+        )
+
+
+def _require_agents(effect: AgentEffect, surfaces: frozenset[Surface], app: str) -> None:
+    if surfaces != {Surface.AGENT}:
+        raise InvalidInput(
+            "effect.agent changes what agents are told, on no other surface",
+            code="bad_surface",
+            hint='"surface": "agent", or leave it out',
+        )
+    if effect.redirect and app != "*":
+        raise InvalidInput(
+            "before it is redirected, an agent does not tell its application",
+            code="bad_surface",
+            hint='"app": "*"; to strike one agent only, name its "client"',
         )
 
 

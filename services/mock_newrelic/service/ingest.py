@@ -40,6 +40,7 @@ FEATURES = {
     "log_api": "Logs",
     "trace_api": "Distributed Tracing",
     "otlp": "OpenTelemetry",
+    "agent": "APM",
 }
 """What New Relic's own events call the protocols."""
 RECEIPTS = "receipt"

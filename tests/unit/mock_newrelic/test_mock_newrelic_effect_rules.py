@@ -57,6 +57,7 @@ WIRES: list[dict[str, object]] = [
     {"cardinality_bomb": 5000},
     {"payload": {"clock_skew": "-90s"}},
     {"status": {"code": 429, "retry_after": "date"}},
+    {"agent": {"report_period_ms": 60000, "collect_span_events": False}},
     {"rate_limit": {"rps": 5}},
     {"auth_flap": {"period": "30s"}},
     {"quota": {"requests": 100, "per": "1h"}},

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from mock_newrelic.domain.effects import (
+    agent,
     error_ratio,
     http,
     labelling,
@@ -62,6 +63,7 @@ GROUPS: dict[str, dict[str, Parse]] = {
         "hang": transport.parse_hang,
         "transport": transport.parse_transport,
     },
+    "agent": {"agent": agent.parse},
 }
 """The effects by the layer at which they act."""
 

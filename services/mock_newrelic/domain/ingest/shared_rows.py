@@ -28,6 +28,7 @@ class _Item(msgspec.Struct, array_like=True, gc=False):
     block: int
     own: dict[str, Any]
     timestamp: float
+    weight: int = 1
 
 
 class _Rows(msgspec.Struct, array_like=True):
@@ -47,9 +48,11 @@ class SharedRows:
         self._rows.blocks.append(_storable(attributes))
         return len(self._rows.blocks) - 1
 
-    def add(self, app: str, block: int, own: dict[str, Any], timestamp: float) -> None:
-        """Add an event; its own attributes come before those of its block."""
-        self._rows.items.append(_Item(app, block, _storable(own), timestamp))
+    def add(
+        self, app: str, block: int, own: dict[str, Any], timestamp: float, weight: int = 1
+    ) -> None:
+        """Add an event that stands for `weight`; its own attributes come before the block's."""
+        self._rows.items.append(_Item(app, block, _storable(own), timestamp, weight))
 
     def __len__(self) -> int:
         return len(self._rows.items)
@@ -92,4 +95,4 @@ def shared_records(chunk: Chunk) -> Iterator[Record]:
     rows = msgspec.msgpack.decode(chunk.payload, type=_Rows)
     for item in rows.items:
         attributes = {**rows.blocks[item.block], **item.own}
-        yield Record(rows.kind, item.app, Row(attributes, item.timestamp))
+        yield Record(rows.kind, item.app, Row(attributes, item.timestamp, item.weight))
