@@ -72,8 +72,8 @@ async def _use(base: str) -> tuple[Counter[int], list[float]]:
     ("mode", "exact"),
     [
         ("delta-exponential", True),
-        ("cumulative-explicit", False),
-        ("cumulative-exponential-old", False),
+        pytest.param("cumulative-explicit", False, marks=pytest.mark.slow),
+        pytest.param("cumulative-exponential-old", False, marks=pytest.mark.slow),
     ],
 )
 async def test_the_facade_tells_what_the_application_did(mode: str, *, exact: bool) -> None:
