@@ -244,7 +244,8 @@ def largest_factor(log_factors: Floats, chances: Floats, room: float) -> float:
         grown = np.cumsum(np.exp(np.log(chances) + log_factors))
     cut = np.append(np.cumsum(chances[::-1])[::-1][1:], 0.0)
     useful = grown > 0
-    found = (1.0 - math.exp(room) * cut[useful]) / grown[useful]
+    with np.errstate(over="ignore"):
+        found = (1.0 - math.exp(room) * cut[useful]) / grown[useful]
     return float(min(found.max(initial=1.0), _MOST_BOOST))
 
 
