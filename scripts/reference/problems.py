@@ -185,6 +185,11 @@ PROBLEMS = {
         "The run of an agent is not known: it ended, or the service began with an empty store.",
         "Nothing: the agent connects again by itself.",
     ),
+    "no_statuses": Problem(
+        "404",
+        "The exact counts of agents (`source=agent_metrics`) do not tell HTTP statuses.",
+        "Ask with `source=agent`, or leave `source` out.",
+    ),
     "bad_license_key": Problem(
         "401",
         "The licence key is none, or not among `MOCK_NEWRELIC_LICENSE_KEYS`.",

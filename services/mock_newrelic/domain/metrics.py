@@ -45,17 +45,24 @@ Compute: TypeAlias = Callable[[Reading, float, float], float | None]
 class Metric:
     """A metric: its name, unit and formula.
 
-    `latency` tells whether the formula needs the histogram. `highest` bounds what can be set.
-    `argument` is the default of the formula's argument, which a query gives as `parameter`.
+    `latency` tells whether the formula needs the histogram, `statuses` whether it needs those of
+    HTTP; the exact counts of agents have neither. `highest` bounds what can be set. `argument` is
+    the default of the formula's argument, which a query gives as `parameter`.
     """
 
     name: str
     unit: str
     compute: Compute
     latency: bool = False
+    statuses: bool = False
     highest: float | None = None
     parameter: str = ""
     argument: float = DEFAULT_APDEX_SECONDS
+
+    @property
+    def detailed(self) -> bool:
+        """Whether more is needed than how many samples and errors there are."""
+        return self.latency or self.statuses
 
 
 def _percent_of(field: str) -> Compute:
@@ -129,8 +136,20 @@ _ALL = (
         ),
         highest=100,
     ),
-    Metric(name="httpErrorRate", unit=PERCENT, compute=_percent_of("http_5xx"), highest=100),
-    Metric(name="http4xxRate", unit=PERCENT, compute=_percent_of("http_4xx"), highest=100),
+    Metric(
+        name="httpErrorRate",
+        unit=PERCENT,
+        compute=_percent_of("http_5xx"),
+        statuses=True,
+        highest=100,
+    ),
+    Metric(
+        name="http4xxRate",
+        unit=PERCENT,
+        compute=_percent_of("http_4xx"),
+        statuses=True,
+        highest=100,
+    ),
     Metric(
         name="throughput",
         unit="requests per minute",

@@ -37,7 +37,7 @@ class Measure:
         if known is None:
             return None
         reading = known.between(
-            terms, sliding_span(width, now), now, latency=METRICS[metric].latency
+            terms, sliding_span(width, now), now, latency=METRICS[metric].detailed
         )
         if not reading.counts.samples:
             return None

@@ -18,7 +18,7 @@ from mock_newrelic.domain.metrics import (
     METRICS,
     error_percent,
 )
-from mock_newrelic.domain.model import NOTHING, Reading, Span
+from mock_newrelic.domain.model import NOTHING, Reading, Source, Span
 from mock_newrelic.domain.query import Query
 from mock_newrelic.domain.series import whole_slots
 from svckit.errors import InvalidInput, NotFound, SuiteError, Unavailable
@@ -136,7 +136,7 @@ class QueryService:
 
     def _answer(self, query: Query, span: Span, now: float, strikes: list[Strike]) -> Answer:
         end = query.end(now)
-        latency = query.metric is None or query.metric.latency
+        latency = query.metric is None or query.metric.detailed
         reading, source, used = self._reader.read(
             query.app,
             query.terms,
@@ -155,6 +155,8 @@ class QueryService:
         wants_latency = query.metric is not None and query.metric.latency
         if refusal is None and wants_latency and reading.undistributed:
             refusal = _no_distribution()
+        if refusal is None and _needs_statuses(query) and source == Source.AGENT_METRICS:
+            refusal = _no_statuses()
         if refusal is None and query.metric is not None:
             value = self._elsewhere(query, span, now, strikes)
             if value is None:
@@ -317,6 +319,18 @@ def _no_distribution() -> SuiteError:
         "some durations of the window are known by their sum only",
         code="no_distribution",
         hint="ask for responseTime, or send events, spans or histograms",
+    )
+
+
+def _needs_statuses(query: Query) -> bool:
+    return query.metric is not None and query.metric.statuses
+
+
+def _no_statuses() -> SuiteError:
+    return NotFound(
+        "the exact counts of agents do not tell HTTP statuses",
+        code="no_statuses",
+        hint="ask with source=agent, or leave source out",
     )
 
 

@@ -45,6 +45,8 @@ _COUNTED = frozenset({ALL, ERRORS, GOOD, HTTP_5XX, HTTP_4XX, HTTP_BAD})
 _OF_DURATION = frozenset({
     "apdex", "average", "count", "median", "percentile", "sum",
 })  # fmt: skip
+_OF_STATUSES = frozenset({HTTP_5XX, HTTP_4XX, HTTP_BAD})
+"""What the exact counts of agents do not tell, as they tell no histogram."""
 _OF_HISTOGRAM = frozenset({"apdex", "median", "percentile"})
 
 
@@ -67,8 +69,8 @@ class RingLeaf:
 
     @property
     def latency(self) -> bool:
-        """Whether histograms are needed."""
-        return self.leaf.function in _OF_HISTOGRAM
+        """Whether histograms are needed, or statuses, which come with them."""
+        return self.outcome in _OF_STATUSES or self.leaf.function in _OF_HISTOGRAM
 
 
 class RingTotal:
