@@ -46,6 +46,7 @@ FEATURES = {
 RECEIPTS = "receipt"
 _OFF_LOOP_BYTES = 256 * 1024
 """Bodies from here on are read in a thread, so that queries are answered meanwhile."""
+_OFF_LOOP_BYTES_IF_COSTLY = 8 * 1024
 
 Read: TypeAlias = Callable[[bytes, float], Batch]
 """(decoded body, now) -> batch; it raises SuiteError to refuse the body as a whole."""
@@ -100,6 +101,7 @@ class IngestService:
         encoding: str = "",
         request_id: str = "",
         session: str = "",
+        costly: bool = False,
     ) -> Receipt:
         """Count what a body holds.
 
@@ -110,12 +112,14 @@ class IngestService:
             encoding: its Content-Encoding.
             request_id: a body with the same one counts once within ten minutes.
             session: token of the session that it belongs to, empty for the default one.
+            costly: whether even a small body may take long to read.
 
         Raises:
             SuiteError: the body is refused; nothing of it counts.
         """
+        limit = _OFF_LOOP_BYTES_IF_COSTLY if costly else _OFF_LOOP_BYTES
         try:
-            return await self._take(protocol, body, read, encoding, request_id, session)
+            return await self._take(protocol, body, read, encoding, request_id, session, limit)
         except SuiteError as error:
             self._instruments.refused.labels(protocol, error.code).inc()
             raise
@@ -134,6 +138,7 @@ class IngestService:
         encoding: str,
         request_id: str,
         session: str,
+        limit: int,
     ) -> Receipt:
         key = f"{session} {protocol} {request_id[:MAX_REQUEST_ID]}" if request_id else ""
         if (known := self._known(protocol, key)) is not None:
@@ -141,8 +146,8 @@ class IngestService:
         if len(body) > MAX_BODY_BYTES:
             raise too_large(f"the body is longer than {MAX_BODY_BYTES} bytes")
         now = self._clock.now()
-        decoded = _unpack(body, encoding, _OFF_LOOP_BYTES)
-        if decoded is not None and len(decoded) <= _OFF_LOOP_BYTES:
+        decoded = _unpack(body, encoding, limit)
+        if decoded is not None and len(decoded) <= limit:
             batch = _packed(read(decoded, now))
         else:
             batch = await to_thread.run_sync(

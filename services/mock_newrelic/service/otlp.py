@@ -102,6 +102,7 @@ class OtlpService:
                 encoding=encoding,
                 request_id=request_id,
                 session=session,
+                costly=signal is Signal.METRICS,
             )
 
         if signal is not Signal.METRICS:

@@ -90,9 +90,12 @@ class Bin:
                 sum_seconds = total_seconds(buckets)
             counts[6] += count if approximate else 0
             histogram = self.histogram
-            for bucket, samples in buckets.items():
-                if samples:
-                    histogram[bucket] = histogram.get(bucket, 0) + samples
+            if not histogram:
+                self.histogram = {bucket: samples for bucket, samples in buckets.items() if samples}
+            else:
+                for bucket, samples in buckets.items():
+                    if samples:
+                        histogram[bucket] = histogram.get(bucket, 0) + samples
         elif sum_seconds is not None:
             counts[7] += count
         if sum_seconds is not None:

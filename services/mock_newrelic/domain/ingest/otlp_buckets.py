@@ -14,6 +14,8 @@ from itertools import pairwise
 from math import ceil, floor, inf, isfinite, log2
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from mock_newrelic.domain.histogram import (
     LOWEST,
     PER_OCTAVE,
@@ -24,7 +26,9 @@ from mock_newrelic.domain.histogram import (
 from mock_newrelic.domain.ingest.telemetry import ItemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
 
 MAX_SLOTS = 600
 """Most seconds over which one interval is spread; a longer one is spread over every n-th second."""
@@ -45,11 +49,19 @@ class Buckets(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What one second got of an interval: samples, and their buckets where these are known."""
+    """What one second got of an interval.
+
+    Attributes:
+        second: which.
+        samples: how many samples.
+        buckets: of them, those whose bucket is known.
+        lasting: seconds that these last together, each as long as the middle of its bucket.
+    """
 
     second: int
     samples: int
     buckets: dict[int, int]
+    lasting: float
 
 
 def from_exponential(
@@ -202,8 +214,8 @@ def over_seconds(start: float, stop: float) -> list[tuple[int, float]]:
 
 def spread(
     shares: Sequence[tuple[int, float]], buckets: Mapping[int, int], unplaced: int = 0
-) -> Iterator[Part]:
-    """Yield what every second of an interval gets of its samples: whole numbers, none lost.
+) -> list[Part]:
+    """Return what every second of an interval gets of its samples: whole numbers, none lost.
 
     Every bucket is spread in proportion to time. Where the parts of its count fall is shifted from
     bucket to bucket, so that seconds get alike many samples however few a bucket holds.
@@ -213,28 +225,23 @@ def spread(
         buckets: samples by our bucket.
         unplaced: samples without a bucket.
     """
-    if len(shares) == 1:
-        yield Part(shares[0][0], sum(buckets.values()) + unplaced, dict(buckets))
-        return
-    parts: dict[int, dict[int, int]] = {}
-    for number, bucket in enumerate(sorted(buckets)):
-        for second, count in _whole_parts(shares, buckets[bucket], number * GOLDEN % 1.0):
-            parts.setdefault(second, {})[bucket] = count
-    rest = dict(_whole_parts(shares, unplaced, len(buckets) * GOLDEN % 1.0))
-    for second in sorted({*parts, *rest}):
-        mine = parts.get(second, {})
-        yield Part(second, sum(mine.values()) + rest.get(second, 0), mine)
+    names = np.array(sorted(buckets), dtype=np.int64)
+    counts = np.array([*(buckets[name] for name in sorted(buckets)), unplaced], dtype=np.int64)
+    passed = np.array([share for _, share in shares])
+    shifts = np.arange(len(counts)) * GOLDEN % 1.0
+    upto = np.floor(np.outer(counts, passed) + shifts[:, np.newaxis]).astype(np.int64)
+    upto = np.minimum(upto, counts[:, np.newaxis])
+    upto[:, -1] = counts
+    given = np.diff(upto, axis=1, prepend=0)
+    samples = given.sum(axis=0).tolist()
+    lasting = (np.exp2((names + 0.5) / PER_OCTAVE) @ given[:-1]).tolist()
+    return [
+        Part(second, samples[at], _filled(names, given[:-1, at]), lasting[at])
+        for at, (second, _) in enumerate(shares)
+        if samples[at]
+    ]
 
 
-def _whole_parts(
-    shares: Sequence[tuple[int, float]], count: int, shift: float
-) -> Iterable[tuple[int, int]]:
-    """Yield the seconds that get something of a count; together they get all of it."""
-    given = 0
-    for second, share in shares[:-1]:
-        upto = min(count, floor(count * share + shift))
-        if upto > given:
-            yield second, upto - given
-            given = upto
-    if count > given:
-        yield shares[-1][0], count - given
+def _filled(names: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> dict[int, int]:
+    filled = np.flatnonzero(counts)
+    return dict(zip(names[filled].tolist(), counts[filled].tolist(), strict=True))

@@ -21,7 +21,6 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     Metric,
 )
 
-from mock_newrelic.domain.histogram import total_seconds
 from mock_newrelic.domain.ingest.batch import Batch, Bin, Bins, Document
 from mock_newrelic.domain.ingest.otlp_buckets import Part, over_seconds, spread
 from mock_newrelic.domain.ingest.otlp_points import (
@@ -249,7 +248,7 @@ class _Reading:
         self._samples += totals.count
         shares = over_seconds(added.start, added.stop)
         buckets = {} if ours is None else ours.counts
-        parts = list(spread(shares, buckets, totals.count if ours is None else 0))
+        parts = spread(shares, buckets, totals.count if ours is None else 0)
         for part, mine in zip(parts, _shared_sum(seconds, parts), strict=True):
             bins.setdefault(part.second, Bin()).add_histogram(
                 part.samples,
@@ -385,7 +384,7 @@ def _shared_sum(seconds: float | None, parts: list[Part]) -> Iterator[float | No
     if seconds is None:
         yield from (None for _ in parts)
         return
-    weights = [total_seconds(part.buckets) or float(part.samples) for part in parts]
+    weights = [part.lasting or float(part.samples) for part in parts]
     whole = sum(weights)
     yield from (seconds * weight / whole for weight in weights)
 
