@@ -179,6 +179,48 @@ def as_metric_api(served: Sequence[Served], app: str) -> list[dict[str, Any]]:
     return [{"common": {"attributes": {"service.name": app}}, "metrics": metrics}]
 
 
+def as_connect(app: str) -> list[dict[str, Any]]:
+    """Return with what an agent of New Relic begins a run, as far as it matters here."""
+    return [
+        {
+            "pid": 1,
+            "host": "pod-1",
+            "display_host": "pod-1",
+            "language": "python",
+            "app_name": [app],
+            "identifier": app,
+            "agent_version": "14.1.0",
+            "environment": [],
+            "metadata": {},
+            "labels": [],
+            "settings": {},
+            "security_settings": {},
+            "utilization": {},
+            "high_security": False,
+        }
+    ]
+
+
+def as_harvest(served: Sequence[Served], run: str) -> list[Any]:
+    """Return the requests as transaction events of one harvest of a Python agent."""
+    events = [
+        [
+            {
+                "type": "Transaction",
+                "name": "WebTransaction/Function/app:index",
+                "timestamp": round(one.at * 1000),
+                "duration": one.seconds,
+                "apdexPerfZone": "F" if one.status >= 500 else "S",
+                **({"error": True} if one.status >= 500 else {}),
+            },
+            {},
+            {"http.statusCode": one.status, "response.status": str(one.status)},
+        ]
+        for one in served
+    ]
+    return [run, {"reservoir_size": 10_000, "events_seen": len(events)}, events]
+
+
 def _attributes(one: Served) -> dict[str, Any]:
     attributes: dict[str, Any] = {
         "http.request.method": "GET",

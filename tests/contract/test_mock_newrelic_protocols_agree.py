@@ -13,7 +13,9 @@ from svckit.clock import ManualClock
 from telemetry_traffic import (
     PROTOBUF,
     Served,
+    as_connect,
     as_events,
+    as_harvest,
     as_metric_api,
     as_metrics,
     as_spans,
@@ -24,7 +26,8 @@ from telemetry_traffic import (
 pytestmark = pytest.mark.anyio
 
 COUNT = 10_000
-WITH_QUANTILES = ("events", "otel", "spans")
+WITH_QUANTILES = ("events", "otel", "spans", "agent")
+LICENCE = "0123456789abcdef0123456789abcdef01234567"
 PROTOCOLS = (*WITH_QUANTILES, "api")
 
 
@@ -48,6 +51,29 @@ async def _tell(bench: Bench, served: tuple[Served, ...]) -> None:
     for request in as_metrics(served, "otel"):
         await post("/v1/metrics", request)
     await post("/metric/v1", as_metric_api(served, "api"))
+    await _tell_as_agent(bench, served)
+
+
+async def _tell_as_agent(bench: Bench, served: tuple[Served, ...]) -> None:
+    async def call(method: str, body: Any, **more: str) -> Any:
+        response = await bench.http.post(
+            "/agent_listener/invoke_raw_method",
+            params={
+                "method": method,
+                "license_key": LICENCE,
+                "marshal_format": "json",
+                "protocol_version": "17",
+                **more,
+            },
+            json=body,
+        )
+        assert response.status_code == 200, response.text
+        return response.json()["return_value"]
+
+    run = str((await call("connect", as_connect("agent")))["agent_run_id"])
+    for start in range(0, COUNT, 1000):
+        harvest = as_harvest(served[start : start + 1000], run)
+        await call("analytic_event_data", harvest, run_id=run)
 
 
 @pytest.fixture(name="bench")
