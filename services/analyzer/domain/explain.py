@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from analyzer.domain.verdict import ReasonCode
 
@@ -33,6 +33,9 @@ def explain(  # noqa: C901, PLR0911 - one sentence a code
         needed: requests that the metric needs of each arm it looks at.
         p_value: of the comparison, where there was one.
         upper: largest difference that is not excluded, percentage points.
+
+    Raises:
+        ValueError: the code belongs to runs; see `analyzer.domain.findings`.
     """
     rates = f"canary {_arm(canary)}, stable {_arm(stable)}"
     match code:
@@ -85,7 +88,7 @@ def explain(  # noqa: C901, PLR0911 - one sentence a code
                 f"points: {rates}"
             )
         case _:
-            assert_never(code)
+            raise ValueError(f"{code} is no outcome of one look")
 
 
 def _arm(arm: ArmCounts) -> str:

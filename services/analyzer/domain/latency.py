@@ -7,14 +7,21 @@ the far tail alike, and no single slow request weighs more than one.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
+    from analyzer.domain.histogram import LatencyHistogram
+
+PREFIX = "latency_over_p"
+"""How the names of latency events begin."""
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999)
 LEAST_EXPECTED = 5.0
 """Slow canary requests to expect over the run; with fewer a threshold is not worth its share."""
@@ -30,7 +37,7 @@ class Threshold:
     @property
     def name(self) -> str:
         """Name of the event, for example `latency_over_p99`."""
-        return f"latency_over_p{100 * self.quantile:g}"
+        return f"{PREFIX}{100 * self.quantile:g}"
 
 
 def thresholds(history: ArrayLike, *, expected_canary: float) -> tuple[Threshold, ...]:
@@ -58,3 +65,33 @@ def slow_requests(counts: ArrayLike, limits: tuple[Threshold, ...]) -> tuple[int
     """Return the requests of a histogram, and how many exceed each threshold."""
     array: NDArray[np.int64] = np.asarray(counts, np.int64)
     return int(array.sum()), [int(array[limit.first_slow :].sum()) for limit in limits]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A latency in milliseconds, an edge of the bins that a source delivers."""
+
+    name: str
+    ms: float
+
+
+def limits(
+    history: LatencyHistogram,
+    *,
+    expected_canary: float,
+    quantiles: Sequence[float] = QUANTILES,
+) -> tuple[Limit, ...]:
+    """Return the thresholds for stable's latencies, as edges of its histogram.
+
+    `expected_canary`: as for `thresholds`; where fewer requests than `LEAST_EXPECTED` would exceed
+    one, it is left out.
+    """
+    total = history.count
+    found: dict[float, Limit] = {}
+    for quantile in quantiles:
+        edge = history.quantile_ms(quantile)
+        if edge is None or not math.isfinite(edge):
+            continue
+        if history.over(edge) / total * expected_canary >= LEAST_EXPECTED:
+            found.setdefault(edge, Limit(f"{PREFIX}{100 * quantile:g}", edge))
+    return tuple(found.values())

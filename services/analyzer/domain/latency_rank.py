@@ -22,7 +22,7 @@ from analyzer.domain.noncentral import tilt_log_z
 from analyzer.domain.scme import log_sum
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from analyzer.domain.histogram import LatencyHistogram
 
@@ -72,10 +72,12 @@ class RankEvidence:
         scale: classes and scores.
         log_wealth: log of the wealth for every lambda.
         log_e: log evidence that the canary is slower.
+        windows: windows in which both arms had requests.
     """
 
     scale: Scale
     log_wealth: Floats
+    windows: int = 0
     log_e: float = 0.0
 
     @classmethod
@@ -83,8 +85,9 @@ class RankEvidence:
         """Return the state before any window."""
         return cls(scale=scale, log_wealth=np.zeros(len(LAMBDAS)))
 
-    def after(self, canary: NDArray[np.int64], stable: NDArray[np.int64]) -> RankEvidence:
+    def after(self, canary: ArrayLike, stable: ArrayLike) -> RankEvidence:
         """Return the state after a window of requests per class (`Scale.classes`)."""
+        canary, stable = np.asarray(canary, np.int64), np.asarray(stable, np.int64)
         count = int(canary.sum())
         if not count or not int(stable.sum()):
             return self
@@ -92,4 +95,5 @@ class RankEvidence:
         growth = LAMBDAS * float(canary @ scores)
         growth = growth - tilt_log_z(canary + stable, scores, count, LAMBDAS)
         wealth = self.log_wealth + growth
-        return replace(self, log_wealth=wealth, log_e=log_sum(wealth - np.log(len(LAMBDAS))))
+        log_e = log_sum(wealth - np.log(len(LAMBDAS)))
+        return replace(self, log_wealth=wealth, log_e=log_e, windows=self.windows + 1)

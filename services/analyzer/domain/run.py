@@ -4,8 +4,8 @@ The state is what replaying the accepted windows in their order gives, so a rest
 and a look back give the same verdict, and a window that is sent twice counts once.
 
     fail          evidence of harm at the level of the whole rollout, in any metric; final
-    pass          every metric excludes the margin, long enough, with enough requests, and the
-                  canary got the traffic that it was given
+    pass          every metric excludes the margin, long enough, with enough requests, both arms are
+                  there, and the canary got the traffic that it was given
     inconclusive  anything else: no data is never a pass
 """
 
@@ -17,8 +17,12 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from analyzer.domain import dispersion, sequential, traffic_split
+from analyzer.domain import common_mode, dispersion, limit, sequential, spending, traffic_split
+from analyzer.domain.burn_rate import BurnRule, burn_rate
+from analyzer.domain.latency import PREFIX as LATENCY
+from analyzer.domain.latency_rank import RankEvidence, Scale
 from analyzer.domain.model import ArmCounts, Window
+from analyzer.domain.presence import Presence
 from analyzer.domain.sequential import Evidence, Rules
 from analyzer.domain.verdict import ReasonCode, Verdict
 
@@ -38,12 +42,17 @@ class Admission(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowRecord:
-    """Both arms' requests, and how many were bad in the sense of the metric, in a closed window."""
+    """Both arms' requests, and how many were bad in the sense of the metric, in a closed window.
+
+    `classes`: requests per class of latency of the canary, then of stable, where the metric is one
+    of `RunPlan.ranks`; their sums are the counts.
+    """
 
     window: Window
     metric: str
     canary: ArmCounts
     stable: ArmCounts
+    classes: tuple[tuple[int, ...], tuple[int, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +65,22 @@ class RunPlan:
         weights: metric -> weight; they split the false-alarm level and must be positive.
         history: metric -> (requests, bad ones) of stable in blocks as long as a window.
         rules: the levels and margins of the rollout; `planned` follows from the horizon.
+        rules_of: metric -> rules of its own instead.
+        warmup_s: how long windows do not count after the canary's first traffic or its return.
         minimum_windows: windows before a fail that is no obvious outage, and before a pass.
         minimum_requests: requests of the canary before a pass.
+        minimum_duration_s: time from the first window before a pass.
         outage_bad, outage_ratio: bad requests and multiple of stable's rate of an obvious outage.
         planned_weight: the canary's share of the traffic, where it is constant; None otherwise.
         split_alpha: level of the alarm about the traffic split.
+        stale_after: windows of silence of an arm after which nothing passes.
+        limits: metric -> largest share of bad requests that the canary may have, whatever stable
+            does.
+        limit_alpha: chance that a canary within its limit ever fails by it.
+        no_data_fail_after_s: silence of the canary that fails the run; None never does.
+        hold_alpha: chance that nothing passes for a stable that is as it was in the history.
+        burn: metric -> burn rate of the canary at which nothing passes.
+        ranks: metric -> classes of latency; such a metric can only fail, by its records' `classes`.
     """
 
     run: str
@@ -69,12 +89,22 @@ class RunPlan:
     weights: Mapping[str, float]
     history: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     rules: Rules = field(default_factory=Rules)
+    rules_of: Mapping[str, Rules] = field(default_factory=dict)
+    warmup_s: float = 0.0
     minimum_windows: int = 2
     minimum_requests: int = 100
-    outage_bad: int = 10
-    outage_ratio: float = 10.0
+    minimum_duration_s: float = 0.0
+    outage_bad: int = 8
+    outage_ratio: float = 4.0
     planned_weight: float | None = None
     split_alpha: float = 0.001
+    stale_after: int = 3
+    limits: Mapping[str, float] = field(default_factory=dict)
+    limit_alpha: float = 0.001
+    no_data_fail_after_s: float | None = None
+    hold_alpha: float = 0.001
+    burn: Mapping[str, BurnRule] = field(default_factory=dict)
+    ranks: Mapping[str, Scale] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 < self.interval_s <= self.horizon_s:
@@ -99,15 +129,27 @@ class RunPlan:
 class RunState:
     """All that was accepted, and what follows from it.
 
-    `failed_at` and `passed_at` are the ends of the windows that decided first.
+    `failed_at` and `passed_at` are the ends of the windows that decided first. `windows` may be cut
+    to the last one of every metric (`without_past`): nothing but telling an old duplicate from a
+    late window needs the others. `recent` has what a burn rate looks back on.
     """
 
     plan: RunPlan
     evidence: Mapping[str, Evidence]
+    presence: Mapping[str, Presence]
+    common: Mapping[str, common_mode.CommonMode] = field(default_factory=dict)
+    ranks: Mapping[str, RankEvidence] = field(default_factory=dict)
+    recent: Mapping[str, tuple[tuple[Window, ArmCounts], ...]] = field(default_factory=dict)
     windows: tuple[WindowRecord, ...] = ()
     failed_at: float | None = None
     failed_by: str | None = None
+    failed_code: ReasonCode | None = None
     passed_at: float | None = None
+
+    def without_past(self) -> RunState:
+        """Return the same state with only the last window of every metric."""
+        last = {record.metric: record for record in self.windows}
+        return replace(self, windows=tuple(last.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,13 +165,29 @@ class RunFinding:
 
 def begin(plan: RunPlan) -> RunState:
     """Return the state before any window."""
-    evidence = {}
+    evidence, common = {}, {}
     for metric in plan.weights:
-        share = plan.share(metric)
-        rules = replace(plan.rules, alpha_fail=plan.rules.alpha_fail * share, planned=plan.planned)
-        learned = dispersion.learn(plan.history.get(metric, ()))
-        evidence[metric] = sequential.start(rules, learned)
-    return RunState(plan=plan, evidence=evidence)
+        if metric in plan.ranks:
+            continue
+        own = plan.rules_of.get(metric, plan.rules)
+        history = plan.history.get(metric, ())
+        rules = replace(
+            own, alpha_fail=plan.rules.alpha_fail * plan.share(metric), planned=plan.planned
+        )
+        if history:
+            bad = sum(bad for _, bad in history) / len(history)
+            rules = replace(rules, spending_power=spending.power_for(bad * plan.planned))
+        evidence[metric] = sequential.start(rules, dispersion.learn(history))
+        before = common_mode.start(history, planned=plan.planned)
+        if before is not None:
+            common[metric] = before
+    return RunState(
+        plan=plan,
+        evidence=evidence,
+        presence=dict.fromkeys(plan.weights, Presence()),
+        common=common,
+        ranks={metric: RankEvidence.start(scale) for metric, scale in plan.ranks.items()},
+    )
 
 
 def admit(state: RunState, record: WindowRecord, *, now: float) -> Admission:
@@ -173,12 +231,15 @@ def replay(plan: RunPlan, records: Iterable[WindowRecord], *, now: float) -> Run
     return advance(begin(plan), records, now=now)[0]
 
 
-def judge(state: RunState) -> RunFinding:
-    """Return the verdict as of the last window; never raises."""
-    if state.failed_at is not None:
-        verdict, code, metric = Verdict.FAIL, ReasonCode.ERROR_RATE_HIGHER, state.failed_by
+def judge(state: RunState, *, now: float | None = None) -> RunFinding:
+    """Return the verdict as of the last window; never raises.
+
+    With `now`, a run whose last window is too old does not pass any more.
+    """
+    if state.failed_at is not None and state.failed_code is not None:
+        verdict, code, metric = Verdict.FAIL, state.failed_code, state.failed_by
     else:
-        verdict, code, metric = _short_of_failing(state)
+        verdict, code, metric = _short_of_failing(state, now)
     return RunFinding(
         verdict=verdict,
         reason_code=code,
@@ -188,23 +249,83 @@ def judge(state: RunState) -> RunFinding:
     )
 
 
+def reservation(state: RunState, metric: str, *, now: float | None = None) -> ReasonCode | None:
+    """Return why a metric does not pass, or None when it does; harm is not looked at here."""
+    plan, one, presence = state.plan, state.evidence[metric], state.presence[metric]
+    code = _absence(state, presence, now) or _too_little(plan, one, presence)
+    if code is not None:
+        return code
+    code = _held(state, metric)
+    if code is not None:
+        return code
+    if one.highest_pass < math.log(1 / one.rules.alpha_pass):
+        return ReasonCode.MARGIN_NOT_EXCLUDED
+    highest = plan.limits.get(metric)
+    if highest is not None and presence.counted_bad >= highest * presence.counted:
+        return ReasonCode.THRESHOLD_NOT_CLEARED
+    return None
+
+
+def limit_log_e(state: RunState, metric: str) -> float:
+    """Return the log evidence that the canary is above a metric's limit, tempered like others."""
+    presence, one = state.presence[metric], state.evidence[metric]
+    highest = state.plan.limits[metric]
+    return limit.log_e(presence.counted, presence.counted_bad, highest) / one.phi
+
+
 def _accept(state: RunState, record: WindowRecord) -> RunState:
-    table = (record.canary.count, record.canary.bad, record.stable.count, record.stable.bad)
-    evidence = dict(state.evidence)
-    evidence[record.metric] = sequential.advance(evidence[record.metric], table)
-    state = replace(state, evidence=evidence, windows=(*state.windows, record))
+    plan, metric = state.plan, record.metric
+    presence = state.presence[metric].after(
+        record.window, record.canary, record.stable, warmup_s=plan.warmup_s
+    )
+    state = replace(
+        state,
+        presence={**state.presence, metric: presence},
+        windows=(*state.windows, record),
+    )
+    state = _with_guards(state, record)
+    if presence.judged:
+        state = _with_evidence(state, record)
     if state.failed_at is None:
-        blamed = _harmful(state)
+        blamed = _harmful(state) or _beyond_limit(state) or _silent_for_too_long(state)
         if blamed is not None:
-            state = replace(state, failed_at=record.window.end, failed_by=blamed)
+            name, code = blamed
+            state = replace(state, failed_at=record.window.end, failed_by=name, failed_code=code)
     if state.failed_at is None and state.passed_at is None:
-        verdict, _, _ = _short_of_failing(state)
+        verdict, _, _ = _short_of_failing(state, None)
         if verdict is Verdict.PASS:
             state = replace(state, passed_at=record.window.end)
     return state
 
 
-def _harmful(state: RunState) -> str | None:
+def _with_guards(state: RunState, record: WindowRecord) -> RunState:
+    """Return the state after what does not compare the arms: also windows of a warm-up count."""
+    metric = record.metric
+    if metric in state.common:
+        after = state.common[metric].after(record.stable.count, record.stable.bad)
+        state = replace(state, common={**state.common, metric: after})
+    rule = state.plan.burn.get(metric)
+    if rule is not None:
+        since = record.window.end - max(rule.long_s, rule.short_s)
+        seen = (*state.recent.get(metric, ()), (record.window, record.canary))
+        kept = tuple(one for one in seen if one[0].start >= since)
+        state = replace(state, recent={**state.recent, metric: kept})
+    return state
+
+
+def _with_evidence(state: RunState, record: WindowRecord) -> RunState:
+    metric = record.metric
+    if metric in state.ranks:
+        if record.classes is None:
+            return state
+        ranks = state.ranks[metric].after(*record.classes)
+        return replace(state, ranks={**state.ranks, metric: ranks})
+    table = (record.canary.count, record.canary.bad, record.stable.count, record.stable.bad)
+    evidence = sequential.advance(state.evidence[metric], table)
+    return replace(state, evidence={**state.evidence, metric: evidence})
+
+
+def _harmful(state: RunState) -> tuple[str, ReasonCode] | None:
     """Return the metric that fails the run, if one does."""
     plan = state.plan
     certain = [name for name, one in state.evidence.items() if one.crossed]
@@ -213,9 +334,35 @@ def _harmful(state: RunState) -> str | None:
         spent = 0.0 if one.dispersion.bursty else one.rules.spending_share
         level = plan.rules.alpha_fail * (1 - spent)
         total = _log_add(total, math.log(plan.share(name)) + one.harm + math.log(level))
-    if total >= 0:
+    for name, ranks in state.ranks.items():
+        if ranks.windows >= plan.minimum_windows:
+            alone = math.log(plan.share(name)) + ranks.log_e + math.log(plan.rules.alpha_fail)
+            if alone >= 0:
+                return name, ReasonCode.LATENCY_HIGHER
+            total = _log_add(total, alone)
+    if total >= 0 and state.evidence:
         certain.append(max(state.evidence, key=lambda name: state.evidence[name].harm))
-    return next((name for name in certain if _material(plan, state.evidence[name])), None)
+    for name in certain:
+        if _material(plan, state.evidence[name]):
+            slower = name.startswith(LATENCY)
+            return name, ReasonCode.LATENCY_HIGHER if slower else ReasonCode.ERROR_RATE_HIGHER
+    return None
+
+
+def _beyond_limit(state: RunState) -> tuple[str, ReasonCode] | None:
+    for name in state.plan.limits:
+        if limit_log_e(state, name) >= math.log(1 / state.plan.limit_alpha):
+            return name, ReasonCode.ERROR_RATE_ABOVE_THRESHOLD
+    return None
+
+
+def _silent_for_too_long(state: RunState) -> tuple[str, ReasonCode] | None:
+    allowed = state.plan.no_data_fail_after_s
+    for name, presence in state.presence.items():
+        since = presence.silent_since
+        if allowed is not None and since is not None and presence.last_end - since >= allowed:
+            return name, ReasonCode.NO_DATA_TOO_LONG
+    return None
 
 
 def _material(plan: RunPlan, one: Evidence) -> bool:
@@ -229,18 +376,51 @@ def _material(plan: RunPlan, one: Evidence) -> bool:
     return long_enough and canary - stable > one.rules.fail_difference
 
 
-def _short_of_failing(state: RunState) -> tuple[Verdict, ReasonCode, str | None]:
-    plan = state.plan
-    for name, one in state.evidence.items():
-        if not one.totals[0]:
-            return Verdict.INCONCLUSIVE, ReasonCode.NO_DATA, name
-        if not one.totals[2]:
-            return Verdict.INCONCLUSIVE, ReasonCode.NO_BASELINE, name
-        if one.windows < plan.minimum_windows or one.totals[0] < plan.minimum_requests:
-            return Verdict.INCONCLUSIVE, ReasonCode.NOT_ENOUGH_SAMPLES, name
-        if one.highest_pass < math.log(1 / one.rules.alpha_pass) or _split_is_wrong(plan, one):
-            return Verdict.INCONCLUSIVE, ReasonCode.MARGIN_NOT_EXCLUDED, name
+def _short_of_failing(state: RunState, now: float | None) -> tuple[Verdict, ReasonCode, str | None]:
+    for name in state.evidence:
+        code = reservation(state, name, now=now)
+        if code is not None:
+            return Verdict.INCONCLUSIVE, code, name
     return Verdict.PASS, ReasonCode.NO_DIFFERENCE, None
+
+
+def _absence(state: RunState, presence: Presence, now: float | None) -> ReasonCode | None:
+    """Return which arm is missing, in which way."""
+    plan = state.plan
+    stale = now is not None and now - presence.last_end > (plan.stale_after + 1) * plan.interval_s
+    warming = ReasonCode.CANARY_RESTARTED if presence.restarted else ReasonCode.WARMING_UP
+    found = (
+        (not presence.canary_requests, ReasonCode.NO_DATA),
+        (stale, ReasonCode.STALE),
+        (presence.silent_canary >= plan.stale_after, ReasonCode.CANARY_SILENT),
+        (not presence.stable_requests, ReasonCode.NO_BASELINE),
+        (not presence.judged, warming),
+        (presence.silent_stable >= plan.stale_after, ReasonCode.BASELINE_SILENT),
+    )
+    return next((code for missing, code in found if missing), None)
+
+
+def _too_little(plan: RunPlan, one: Evidence, presence: Presence) -> ReasonCode | None:
+    if one.windows < plan.minimum_windows or one.totals[0] < plan.minimum_requests:
+        return ReasonCode.NOT_ENOUGH_SAMPLES
+    if presence.started is None or presence.last_end - presence.started < plan.minimum_duration_s:
+        return ReasonCode.TOO_EARLY
+    return None
+
+
+def _held(state: RunState, metric: str) -> ReasonCode | None:
+    """Return which guard keeps a metric from passing."""
+    plan = state.plan
+    if _split_is_wrong(plan, state.evidence[metric]):
+        return ReasonCode.TRAFFIC_SPLIT
+    common = state.common.get(metric)
+    level = plan.hold_alpha * plan.share(metric)
+    if common is not None and common.log_e >= math.log(1 / level):
+        return ReasonCode.BOTH_DEGRADED
+    rule = plan.burn.get(metric)
+    if rule is not None and burn_rate(state.recent.get(metric, ()), rule).too_fast:
+        return ReasonCode.BUDGET_BURNING
+    return None
 
 
 def _split_is_wrong(plan: RunPlan, one: Evidence) -> bool:
@@ -258,4 +438,4 @@ def _split_is_wrong(plan: RunPlan, one: Evidence) -> bool:
 
 def _log_add(first: float, second: float) -> float:
     high, low = max(first, second), min(first, second)
-    return high if math.isinf(low) else high + math.log1p(math.exp(low - high))
+    return high if math.isinf(high) else high + math.log1p(math.exp(low - high))

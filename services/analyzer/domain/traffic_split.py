@@ -24,6 +24,8 @@ class SplitEvidence:
     def either(self) -> float:
         """Log of the mean of both."""
         high, low = max(self.over, self.under), min(self.over, self.under)
+        if math.isinf(high):
+            return high
         return high + math.log1p(math.exp(low - high)) - math.log(2)
 
 

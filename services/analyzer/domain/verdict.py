@@ -30,6 +30,19 @@ class ReasonCode(StrEnum):
     NO_DIFFERENCE = "no_difference"
     IMMATERIAL_DIFFERENCE = "immaterial_difference"
     ERROR_RATE_BELOW_THRESHOLD = "error_rate_below_threshold"
+    LATENCY_HIGHER = "latency_higher"
+    THRESHOLD_NOT_CLEARED = "threshold_not_cleared"
+    NO_DATA_TOO_LONG = "no_data_too_long"
+    CANARY_SILENT = "canary_silent"
+    BASELINE_SILENT = "baseline_silent"
+    WARMING_UP = "warming_up"
+    CANARY_RESTARTED = "canary_restarted"
+    CANARY_CHANGED = "canary_changed"
+    TOO_EARLY = "too_early"
+    TRAFFIC_SPLIT = "traffic_split"
+    BOTH_DEGRADED = "both_degraded"
+    BUDGET_BURNING = "budget_burning"
+    STALE = "stale"
 
 
 _BADNESS = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
