@@ -4,22 +4,17 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
+import json
 import random
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from ipaddress import ip_address
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import uvicorn
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from newrelic_telemetry_sdk import (
     CountMetric,
     Event,
@@ -33,8 +28,6 @@ from newrelic_telemetry_sdk import (
     SummaryMetric,
 )
 
-from mock_newrelic.app import create_app
-from mock_newrelic.settings import Settings
 from mock_newrelic_bench import KEY
 from svckit.clock import SystemClock
 from telemetry_traffic import Served, quantile
@@ -46,16 +39,16 @@ COUNT = 500
 
 
 class Running(NamedTuple):
-    """A service that answers on loopback over TLS."""
+    """A service on loopback: its port for TLS, its URL without, and its certificate authority."""
 
     port: int
-    certificate: str
+    url: str
+    authority: str
 
     async def get(self, path: str, **parameters: str) -> Any:
         """Return the JSON of a GET."""
-        async with httpx.AsyncClient(verify=False, trust_env=False) as client:  # noqa: S501 - loopback
-            url = f"https://127.0.0.1:{self.port}{path}"
-            answer = await client.get(url, params=parameters, headers=KEY)
+        async with httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.get(f"{self.url}{path}", params=parameters, headers=KEY)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -71,63 +64,25 @@ class Running(NamedTuple):
 
     def client(self, kind: Any, key: str = "test-key") -> Any:
         """Return a client of the SDK."""
-        return kind(key, host="127.0.0.1", port=self.port, ca_certs=self.certificate)
-
-
-def _certificate(folder: Path) -> tuple[str, str]:
-    """Write a certificate for 127.0.0.1 and its key; return where."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
-    now = dt.datetime.fromtimestamp(SystemClock().now(), dt.UTC)
-    day = dt.timedelta(days=1)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - day)
-        .not_valid_after(now + day)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    cert_file, key_file = folder / "cert.pem", folder / "key.pem"
-    cert_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return str(cert_file), str(key_file)
-
-
-@asynccontextmanager
-async def _serving(folder: Path) -> AsyncIterator[Running]:
-    certificate, key = _certificate(folder)
-    app = create_app(Settings(ephemeral=True), clock=SystemClock())
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app, log_level="critical", lifespan="off", ssl_certfile=certificate, ssl_keyfile=key
-        )
-    )
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    try:
-        yield Running(listening.getsockname()[1], certificate)
-    finally:
-        server.should_exit = True
-        await serving
+        return kind(key, host="127.0.0.1", port=self.port, ca_certs=self.authority)
 
 
 @pytest.fixture(name="apm")
-async def _apm(tmp_path: Path) -> AsyncIterator[Running]:
-    async with _serving(tmp_path) as running:
-        yield running
+def _apm(tmp_path: Path) -> Iterator[Running]:
+    command = [
+        sys.executable, "-m", "mock_newrelic", "serve", "--ephemeral", "--log-level", "error",
+        "--port", "0", "--tls-port", "0", "--tls-dir", str(tmp_path),
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            ready = json.loads(process.stdout.readline())
+            port = urlsplit(ready["tlsUrl"]).port
+            assert port is not None
+            yield Running(port, ready["url"], str(tmp_path / "ca.pem"))
+        finally:
+            process.terminate()
+            process.wait(timeout=15)
 
 
 def _served(now: float) -> list[Served]:
