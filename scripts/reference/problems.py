@@ -127,6 +127,11 @@ PROBLEMS = {
         "No sample in the window, or none with a duration when one is needed. Never a zero.",
         "Check window and selector, and that traffic flows.",
     ),
+    "no_distribution": Problem(
+        "404",
+        "A percentile is asked for, and some durations are known by their sum only.",
+        "Ask for `responseTime`, or let the application send events, spans or histograms.",
+    ),
     "stale_data": Problem(
         "503", "The last sample is older than `stale_after`.", "Is the sender still alive?"
     ),
