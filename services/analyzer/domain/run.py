@@ -197,16 +197,12 @@ def admit(state: RunState, record: WindowRecord, *, now: float) -> Admission:
     """
     if record.window.end > now:
         return Admission.OPEN
+    last = next((one for one in reversed(state.windows) if one.metric == record.metric), None)
+    if last is None or record.window.start >= last.window.end:
+        return Admission.ACCEPTED
     if record in state.windows:
         return Admission.DUPLICATE
-    for accepted in reversed(state.windows):
-        if accepted.metric != record.metric:
-            continue
-        if record.window.start < accepted.window.end:
-            overlaps = record.window.end > accepted.window.start
-            return Admission.OVERLAPS if overlaps else Admission.LATE
-        break
-    return Admission.ACCEPTED
+    return Admission.OVERLAPS if record.window.end > last.window.start else Admission.LATE
 
 
 def advance(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,9 +35,12 @@ _MOST_BOOST = 1e6
 _NO_CUT = 600.0
 
 
+@lru_cache(maxsize=64)
 def nodes(*margins: float) -> Floats:
-    """Return the grid with the margins among its nodes."""
-    return np.unique(np.concatenate([GRID, np.asarray(margins, float)]))
+    """Return the grid with the margins among its nodes; read-only."""
+    found = np.unique(np.concatenate([GRID, np.asarray(margins, float)]))
+    found.setflags(write=False)
+    return found
 
 
 def curve(table: Table, betas: Floats) -> Floats:
