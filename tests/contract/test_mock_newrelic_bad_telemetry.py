@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import json
 import random
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
 import pytest
 import zstandard
+from google.protobuf import json_format
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from mock_newrelic_bench import APP, KEY, Bench
 from svckit.clock import ManualClock
-from telemetry_traffic import PROTOBUF, as_metric_api, as_metrics, as_spans, traffic
+from telemetry_traffic import EXPLICIT, PROTOBUF, as_metric_api, as_metrics, as_spans, traffic
 
 pytestmark = pytest.mark.anyio
 
@@ -345,3 +347,100 @@ async def test_more_than_a_second_can_hold(bench: Bench, clock: ManualClock) -> 
     assert await bench.value("responseTime") == pytest.approx(2**63 / 1e3 / (20 * 10**9), rel=1e-3)
     clock.advance(600)
     assert await bench.error("count", source="otel") == "404 no_data"
+
+
+_WRONG_VALUES: tuple[Any, ...] = (
+    None, True, 0, -1, 2, 2**31, 2**64, 10**30, 1e308, -1e308, 0.5, "", "x", "-1", "true",
+    [], {}, [1], {"a": 1}, [[]], {"a": {"b": [{}]}}, "\0", "é" * 300, "x" * 5000, 1770170400,
+)  # fmt: skip
+_QUESTIONS = (
+    "SELECT count(*) FROM Span FACET name",
+    "SELECT average(duration.ms) FROM Span FACET host, http.route",
+    "SELECT * FROM Span",
+    "SELECT * FROM Metric",
+    "SELECT * FROM Log",
+    "SELECT average(http.duration) FROM Metric FACET metricName",
+)
+
+
+def _places(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the paths of everything in a document, below its root."""
+    inside = document.items() if isinstance(document, dict) else ()
+    for key, value in enumerate(document) if isinstance(document, list) else inside:
+        yield (*path, key)
+        yield from _places(value, (*path, key))
+
+
+def _spoilt(rng: random.Random, document: Any) -> Any:
+    """Return a document with a few values of any kind where they do not belong, or missing."""
+    document = copy.deepcopy(document)
+    for _ in range(rng.randint(1, 3)):
+        places = list(_places(document))
+        if not places:
+            break
+        *way, last = rng.choice(places)
+        inside = document
+        for key in way:
+            inside = inside[key]
+        if isinstance(inside, dict) and rng.random() < 0.15:
+            del inside[last]
+        else:
+            inside[last] = copy.deepcopy(rng.choice(_WRONG_VALUES))
+    return document
+
+
+async def test_documents_with_wrong_values(bench: Bench, clock: ManualClock) -> None:
+    """Real documents, spoilt in 800 ways: accepted, dropped or refused; queries answer on."""
+    rng = random.Random(3)  # noqa: S311 - input for a test, no secret
+    now = clock.now()
+    served = traffic(now, count=3, span=1.0)
+    (metrics,) = as_metrics(served, APP, interval=1.0)
+    (explicit,) = as_metrics(served, APP, interval=1.0, aggregation=EXPLICIT)
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": APP}}]}
+    record = {
+        "timeUnixNano": str(int(now * 1e9)),
+        "severityText": "INFO",
+        "body": {"stringValue": "x"},
+        "attributes": [{"key": "a", "value": {"arrayValue": {"values": [{"intValue": 1}]}}}],
+    }
+    span = {
+        "id": "a",
+        "trace.id": "b",
+        "timestamp": now * 1000,
+        "attributes": {"service.name": APP, "duration.ms": 5, "http.route": "/", "error": False},
+    }
+    zipkin = {
+        "id": "a",
+        "traceId": "b",
+        "timestamp": now * 1e6,
+        "duration": 5,
+        "kind": "SERVER",
+        "localEndpoint": {"serviceName": APP},
+        "tags": {"error": "x", "http.status_code": "500"},
+    }
+    documents: tuple[tuple[str, Any, dict[str, str]], ...] = (
+        ("/v1/metrics", json_format.MessageToDict(metrics), {}),
+        ("/v1/metrics", json_format.MessageToDict(explicit), {}),
+        ("/v1/traces", json_format.MessageToDict(as_spans(served, APP)), {}),
+        (
+            "/v1/logs",
+            {"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": [record]}]}]},
+            {},
+        ),
+        ("/metric/v1", as_metric_api(served, APP), {}),
+        ("/trace/v1", [{"common": {"attributes": {"host": "h"}}, "spans": [span]}], {}),
+        ("/trace/v1", [zipkin], {"Data-Format": "zipkin"}),
+        ("/log/v1", [{"common": {"attributes": {"a": 1}}, "logs": [{"message": "x"}]}], {}),
+    )
+    for _ in range(100):
+        for path, document, headers in documents:
+            body = json.dumps(_spoilt(rng, document)).encode()
+            response = await _post(bench, path, body, {**JSON, **headers})
+            assert response.status_code in {200, 202, 400, 405}, body
+    for question in _QUESTIONS:
+        answer = await bench.http.get(
+            "/v1/accounts/1/query", params={"nrql": question}, headers={"X-Query-Key": "test-key"}
+        )
+        assert answer.status_code == 200, answer.text
+    for source in ("otel", "spans", "api"):
+        assert (await bench.ask("errorRate", source=source)).status_code == 200

@@ -145,7 +145,7 @@ class _Reading:
         if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
             raise ItemError("bad_name", f"a metric's name is missing or longer than {MAX_NAME}")
         kind = item.get("type", "gauge")
-        if kind not in _TYPES:
+        if not isinstance(kind, str) or kind not in _TYPES:
             raise ItemError("bad_type", "a metric's type is none of gauge, count and summary")
         own = attributes_of(item)
         attributes = {**block.attributes, **own}

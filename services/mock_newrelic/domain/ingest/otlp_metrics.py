@@ -240,7 +240,7 @@ class _Reading:
         if transaction := transaction_of(own):
             labels["transaction"] = transaction
         status = own.get("rpc.grpc.status_code")
-        outcome = outcome_of(own, flagged=status in _GRPC_ERRORS)
+        outcome = outcome_of(own, flagged=isinstance(status, int) and status in _GRPC_ERRORS)
         ours = totals.in_our_buckets(per_second)
         seconds = None if totals.total is None else totals.total / per_second
         key = SeriesKey(stream.place.app, frozenset(labels.items()), Source.OTEL)

@@ -54,6 +54,13 @@ SPANS = "otlp_spans"
 """The codec of requests that are kept as they came."""
 KIND = "Span"
 _ENTRY = frozenset({OtlpSpan.SPAN_KIND_SERVER, OtlpSpan.SPAN_KIND_CONSUMER})
+_KINDS = {
+    number: name.removeprefix("SPAN_KIND_").lower() for name, number in OtlpSpan.SpanKind.items()
+}
+_STATUSES = {
+    number: name.removeprefix("STATUS_CODE_") for name, number in Status.StatusCode.items()
+}
+"""Names of what a sender may also tell by numbers that nobody knows."""
 _LONGEST = MAX_DURATION_SECONDS * NANOSECONDS
 _TELLING = IDENTITY | OUTCOME | TRANSACTION
 
@@ -255,9 +262,9 @@ def _attributes(span: OtlpSpan) -> dict[str, Any]:
         "timestamp": span.start_time_unix_nano // 1_000_000,
         "duration": nanoseconds / NANOSECONDS,
         "duration.ms": nanoseconds / 1e6,
-        "span.kind": OtlpSpan.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_").lower(),
+        "span.kind": _KINDS.get(span.kind, "unspecified"),
         "instrumentation.provider": "opentelemetry",
-        "otel.status_code": Status.StatusCode.Name(span.status.code).removeprefix("STATUS_CODE_"),
+        "otel.status_code": _STATUSES.get(span.status.code, "UNSET"),
     }
     if span.parent_span_id:
         attributes["parent.id"] = attributes["parentId"] = span.parent_span_id.hex()

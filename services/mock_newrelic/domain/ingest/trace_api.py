@@ -32,6 +32,7 @@ from mock_newrelic.domain.ingest.telemetry import (
     check_age,
     check_attributes,
     event_attributes,
+    first_text,
     is_flag,
     is_probe,
     labels_of,
@@ -166,7 +167,7 @@ def _outcome(attributes: dict[str, Any]) -> tuple[int, int, int]:
     flagged = (
         is_flag(attributes.get("error"))
         or attributes.get("otel.status_code") == "ERROR"
-        or any(attributes.get(name) not in {None, ""} for name in _ERRORS)
+        or any(first_text(attributes, (name,)) for name in _ERRORS)
     )
     return outcome_of(attributes, flagged=flagged)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from math import floor
@@ -203,7 +204,7 @@ class Aggregation:
         values = [value_of(selected(item)) for item in query.facets]
 
         def key(row: Mapping[str, Any]) -> Key | None:
-            found = tuple(value(row) for value in values)
+            found = tuple(_facet(value(row)) for value in values)
             return None if any(value is None for value in found) else found
 
         return key
@@ -325,3 +326,8 @@ def _times(bucket: Bucket) -> dict[str, Any]:
 
 def _facet_text(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
+
+
+def _facet(value: Any) -> Any:
+    """Return a value as facets show it: lists and objects, which senders nest, as their JSON."""
+    return json.dumps(value) if isinstance(value, list | dict) else value
