@@ -78,6 +78,7 @@ async def test_the_facade_tells_what_an_application_with_pythons_agent_did(tmp_p
         assert [calls[0][0], calls[1][0], calls[-1][0]] == ["preconnect", "connect", "shutdown"]
 
 
+@pytest.mark.slow
 async def test_expected_errors_are_no_errors(tmp_path: Path) -> None:
     """Nor in NRQL; custom events, attributes and logs are found there."""
     with apm(tmp_path) as service, python_agent(service, APP) as base:

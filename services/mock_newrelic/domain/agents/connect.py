@@ -66,7 +66,7 @@ def read_connect(body: Any, *, run_id: str, session: str, now: float) -> AgentRu
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, list) or not names:
         raise refused("connect: app_name is missing")
-    apps = [name for name in dict.fromkeys(names) if isinstance(name, str)][:MAX_APPS]
+    apps = list(dict.fromkeys(name for name in names if isinstance(name, str)))[:MAX_APPS]
     if not apps or not all(APP_PATTERN.fullmatch(name) for name in apps):
         raise refused(f"connect: app_name is no name of an application ({APP_HINT})")
     tags = _tags(told.get("labels"))
