@@ -99,16 +99,18 @@ def _is_number(value: Any) -> bool:
 def _spread(span: Span, count: int, errors: int, seconds: float) -> dict[int, Bin]:
     """Spread whole counts evenly over the seconds, so that any part of it has its share."""
     width = span.stop - span.first
+    microseconds = round(seconds * 1e6)
     bins = {}
+    before = 0
     for number in range(width):
-        requests = _share(count, number, width)
-        failed = _share(errors, number, width)
-        if requests or failed:
+        after = (number + 1) * count // width
+        if requests := after - before:
             one = bins[span.first + number] = Bin()
+            took = after * microseconds // count - before * microseconds // count
             # Shares of both round apart; no second may have more errors than requests.
-            one.add_histogram(
-                requests, errors=min(failed, requests), sum_seconds=seconds * requests / count
-            )
+            failed = min(requests, _share(errors, number, width))
+            one.add_histogram(requests, errors=failed, sum_seconds=took / 1e6)
+        before = after
     return _with_all(bins, errors)
 
 
