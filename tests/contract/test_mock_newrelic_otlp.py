@@ -604,3 +604,14 @@ async def test_transactions_that_nobody_sent_are_not_counted_as_none(
     assert "'spans'" in refused.json()["error"]
     clock.advance(3600)
     assert (await ask(f"SELECT {condition} FROM Transaction")).status_code == 200
+
+
+async def test_totals_go_on_after_a_reset(bench: Bench, clock: ManualClock) -> None:
+    """What was forgotten on request does not come back with the next export."""
+    first = clock.now()
+    clock.advance(60)
+    await _send(bench, _histogram(count=100, start=first, at=first + 10))
+    await bench.http.post("/control/reset", headers=ADMIN)
+    assert await bench.error() == "404 unknown_app"
+    await _send(bench, _histogram(count=104, start=first, at=first + 20))
+    assert await bench.value("count") == 4
