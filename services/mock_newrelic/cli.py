@@ -124,6 +124,51 @@ def _tls(settings: Settings) -> Tls | None:
     return Tls(settings.tls_port, server_context(files))
 
 
+_DOCTOR_EPILOG = """Examples:
+mock-newrelic doctor localhost:8443 --ca .gatelab/mock-newrelic/tls/ca.pem
+mock-newrelic doctor mock-newrelic.apm.svc --output json"""
+
+
+@cli.command(epilog=_DOCTOR_EPILOG.replace("\n", "\n\n"))
+def doctor(
+    address: Annotated[str, typer.Argument(metavar="HOST[:PORT]", help="As agents have it.")],
+    *,
+    ca: Annotated[
+        Path | None,
+        typer.Option(help="Authority to trust [the system's]."),
+    ] = None,
+    license_key: Annotated[
+        str, typer.Option(envvar="NEW_RELIC_LICENSE_KEY", show_default=False, help="Of the agent.")
+    ] = "0" * 40,
+    output: Annotated[str, typer.Option(help="text or json.")] = "text",
+) -> None:
+    """Check from here whether an agent could report: name, connection, certificate, first call."""
+    from mock_newrelic.adapters.doctor import examine  # noqa: PLC0415 - keeps --help quick
+    from svckit.errors import ExitCode  # noqa: PLC0415
+
+    host, port = _address(address)
+    if output not in {"text", "json"}:
+        raise typer.BadParameter("--output is neither text nor json")
+    findings = list(examine(host, port, ca=ca, license_key=license_key))
+    if output == "json":
+        _print({"passed": findings[-1].passed, "steps": [one._asdict() for one in findings]})
+    else:
+        for one in findings:
+            typer.echo(f"{'ok  ' if one.passed else 'FAIL'} {one.step}: {one.detail}")
+    if not findings[-1].passed:
+        raise typer.Exit(ExitCode.GATE_FAILED)
+
+
+def _address(given: str) -> tuple[str, int]:
+    """Return host and port of HOST, HOST:PORT or [ADDRESS]:PORT."""
+    host, colon, port = given.rpartition(":")
+    if not colon or given.endswith("]") or (":" in host and not host.startswith("[")):
+        host, port = given, "443"
+    if not host or "/" in host or not port.isdigit() or not 0 < int(port) <= 65535:
+        raise typer.BadParameter(f"{given!r} is not HOST or HOST:PORT, without https://")
+    return host.strip("[]"), int(port)
+
+
 Url = Annotated[
     str, typer.Option(envvar="MOCK_NEWRELIC_URL", help="Base URL of the running service.")
 ]

@@ -24,6 +24,8 @@ PAGES = (
     "docs/guides/first-gate.md",
     "docs/guides/inject-faults.md",
     "docs/guides/job-form.md",
+    "docs/guides/point-your-agent-here.md",
+    "docs/guides/tls.md",
 )
 _ASSIGNMENT = re.compile(r"[A-Z_]+=\S*")
 

@@ -8,7 +8,6 @@ end         shutdown
 
 from __future__ import annotations
 
-from collections.abc import Callable  # noqa: TC003 - the type of a constant
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,8 @@ from mock_newrelic.domain.ingest.batch import Batch, Covered
 from mock_newrelic.domain.model import Span
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mock_newrelic.domain.agents.run import AgentRun
     from mock_newrelic.domain.ingest.event_api import ProbeRule
 
