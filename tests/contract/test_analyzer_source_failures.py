@@ -96,7 +96,10 @@ async def test_a_failing_source_gives_no_verdict(
     document = response.json()
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
-    assert document["error"] == ("source_timeout" if status == 504 else "source_failed")
+    stale = "stale_data" in document["detail"]
+    assert document["error"] == (
+        "source_timeout" if status == 504 else "source_stale" if stale else "source_failed"
+    )
     assert "newrelic" in document["detail"]
     assert not {"verdict", "passed", "metrics"} & document.keys()
     assert not [

@@ -1,4 +1,4 @@
-"""Counts of one arm from the APM's REST interface: `GET /v1/metrics/histogram`.
+"""Windows from the APM's REST interface: `GET /v1/metrics/histogram`, counts and latencies.
 
 Anything but a complete, well-typed answer is an error of the source. The only exception is an
 explicit "no data", which is an empty arm: that is a statement, and the judge knows what it means.
@@ -7,34 +7,52 @@ explicit "no data", which is an empty arm: that is a statement, and the judge kn
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import TYPE_CHECKING
 
 import httpx
 import msgspec
 
+from analyzer.adapters.http_reading import Reader
+from analyzer.domain.histogram import LatencyHistogram
 from analyzer.domain.model import NO_REQUESTS, ArmCounts
-from analyzer.ports import ArmReading
-from svckit.errors import Unavailable
-from svckit.timestamps import format_timestamp
+from analyzer.ports import ArmReading, History, Tier, WindowReading
+from svckit.timestamps import format_timestamp, parse_timestamp
 
 if TYPE_CHECKING:
     from analyzer.domain.model import Window
+    from analyzer.ports import Arms
 
-_PATH = "/v1/metrics/histogram"
-_MAX_BODY_BYTES = 8 * 1024 * 1024
+_HISTOGRAM = "/v1/metrics/histogram"
+_SERIES = "/v1/metrics/series"
 _EMPTY_ARM_NOTES = {
     "no_data": "the source has no data in the window",
     "unknown_app": "the source does not know the application",
 }
-_UNREACHABLE_HINT = "is the source running, and does --source name its address?"
+KEY_HINT = "ANALYZER_NEWRELIC_API_KEY must hold a key that the source accepts"
+
+
+class _Bucket(msgspec.Struct):
+    le: float
+    count: int
 
 
 class _Histogram(msgspec.Struct):
-    """The part of the answer that an errors metric needs; the source's own key order is free."""
+    """The part of the answer that is read; the source's own key order is free."""
 
     count: int
     errors: int
+    buckets: list[_Bucket] | None = None
+    windowEnd: str | None = None  # noqa: N815 - the wire word
+
+
+class _Point(msgspec.Struct):
+    at: str
+    value: float
+    sampleCount: int  # noqa: N815 - the wire word
+
+
+class _Series(msgspec.Struct):
+    points: list[_Point]
 
 
 class _Problem(msgspec.Struct):
@@ -42,72 +60,136 @@ class _Problem(msgspec.Struct):
 
 
 class NewRelicRestSource:
-    """A MetricSource over HTTP; the client carries base URL, key and transport."""
+    """A Source over HTTP; the client carries base URL, key and transport."""
 
     name = "newrelic"
 
     def __init__(self, client: httpx.AsyncClient, *, timeout_seconds: float) -> None:
-        self._client = client
-        self._timeout_seconds = timeout_seconds
+        self._reader = Reader(
+            client, source=self.name, timeout_seconds=timeout_seconds, key_hint=KEY_HINT
+        )
+
+    async def read_window(self, arms: Arms, window: Window) -> WindowReading:
+        """Return both arms over a window; see the port."""
+        canary, stable = await asyncio.gather(
+            self._read_arm(arms.app, arms.canary, window),
+            self._read_arm(arms.app, arms.stable, window),
+        )
+        told = canary.latency is not None and stable.latency is not None
+        return WindowReading(
+            window=window,
+            canary=canary,
+            stable=stable,
+            tier=Tier.HISTOGRAM if told else Tier.COUNTS,
+        )
+
+    async def read_history(self, arms: Arms, window: Window, *, block_s: int) -> History:
+        """Return stable's blocks and latencies; see the port.
+
+        The charts' points are rates in percent with four decimals, which is exact for the bad
+        requests of blocks up to a million requests.
+        """
+        arm, points = await asyncio.gather(
+            self._read_arm(arms.app, arms.stable, window),
+            self._read_points(arms.app, arms.stable, window, block_s),
+        )
+        return History(blocks=points, latency=arm.latency)
 
     async def read_errors(self, *, app: str, pod_hash: str, window: Window) -> ArmReading:
-        """Return requests and errors of one hash; see the port."""
-        parameters = {
-            "app": app,
-            "hash": pod_hash,
-            # Whole seconds, which is all that the window grammar of the interface knows.
-            "window": f"{round(window.end - window.start)}s",
-            "at": format_timestamp(window.end),
-        }
-        try:
-            # The client bounds single reads; a source that drips bytes is bounded here.
-            async with asyncio.timeout(self._timeout_seconds):
-                status, body = await self._get(parameters)
-        except (TimeoutError, httpx.TimeoutException):
-            raise Unavailable(
-                f"source {self.name} did not answer within {self._timeout_seconds:g} s",
-                code="source_timeout",
-                status=504,
-                hint=_UNREACHABLE_HINT,
-            ) from None
-        except httpx.HTTPError as error:
-            raise self._failed(
-                f"could not be read ({type(error).__name__})", _UNREACHABLE_HINT
-            ) from None
-        return self._read(status, body)
+        """Return requests and errors of one hash; see `MetricSource`."""
+        return await self._read_arm(app, pod_hash, window)
 
-    async def _get(self, parameters: dict[str, str]) -> tuple[int, bytes]:
-        async with self._client.stream("GET", _PATH, params=parameters) as response:
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > _MAX_BODY_BYTES:
-                    raise self._failed(f"sent more than {_MAX_BODY_BYTES} bytes")
-        return response.status_code, bytes(body)
-
-    def _read(self, status: int, body: bytes) -> ArmReading:
+    async def _read_arm(self, app: str, pod_hash: str, window: Window) -> ArmReading:
+        status, body = await self._reader.get(_HISTOGRAM, _question(app, pod_hash, window))
         if status != httpx.codes.OK:
             return self._read_refusal(status, body)
+        answer = self._reader.decode(body, _Histogram)
         try:
-            # Decoded as text first: the typed decoder skips over unread members unchecked.
-            answer = msgspec.json.decode(body.decode(), type=_Histogram)
-            return ArmReading(counts=ArmCounts(count=answer.count, bad=answer.errors))
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            raise self._failed(f"answered 200 with an unusable body: {error}") from None
+            self._insist_on_window(answer.windowEnd, window)
+            counts = ArmCounts(count=answer.count, bad=answer.errors)
+            return ArmReading(counts=counts, latency=_latency(answer))
+        except (ValueError, OverflowError) as error:
+            raise self._reader.unusable(error) from None
+
+    async def _read_points(
+        self, app: str, pod_hash: str, window: Window, block_s: int
+    ) -> tuple[tuple[int, int], ...]:
+        question = _question(app, pod_hash, window)
+        status, body = await self._reader.get(
+            _SERIES, {**question, "metric": "errorRate", "step": f"{block_s}s"}
+        )
+        if status != httpx.codes.OK:
+            self._read_refusal(status, body)
+            return ()
+        answer = self._reader.decode(body, _Series)
+        try:
+            points = sorted(answer.points, key=lambda point: parse_timestamp(point.at))
+            return tuple(
+                (counts.count, counts.bad)
+                for point in points
+                if (counts := counts_of_rate(point.value, point.sampleCount)).count
+            )
+        except (ValueError, OverflowError) as error:
+            raise self._reader.unusable(error) from None
+
+    def _insist_on_window(self, told: str | None, window: Window) -> None:
+        """Refuse an answer about another time than the one that was asked for."""
+        if told is not None and parse_timestamp(told) != window.end:
+            raise ValueError(
+                f"windowEnd is not the end that was asked for ({format_timestamp(window.end)})"
+            )
 
     def _read_refusal(self, status: int, body: bytes) -> ArmReading:
-        try:
-            code = msgspec.json.decode(body, type=_Problem).error
-        except (msgspec.DecodeError, ValueError, RecursionError):
-            code = ""
+        code = refusal_code(body)
         if status == httpx.codes.NOT_FOUND and code in _EMPTY_ARM_NOTES:
             return ArmReading(counts=NO_REQUESTS, note=_EMPTY_ARM_NOTES[code])
-        # A foreign body is quoted only when it is one of the plain codes that problems carry.
-        said = f" ({code})" if re.fullmatch(r"[a-z_]{1,40}", code) else ""
-        hint = ""
-        if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-            hint = "ANALYZER_NEWRELIC_API_KEY must hold a key that the source accepts"
-        raise self._failed(f"answered HTTP {status}{said}", hint)
+        if code == "stale_data":
+            raise self._reader.failed(
+                f"answered HTTP {status} ({code})",
+                "does the application still report to the source?",
+                code="source_stale",
+            )
+        raise self._reader.refused(status, code)
 
-    def _failed(self, what: str, hint: str = "") -> Unavailable:
-        return Unavailable(f"source {self.name} {what}", code="source_failed", hint=hint)
+
+def refusal_code(body: bytes) -> str:
+    """Return the code of a problem, or nothing when the body is none."""
+    try:
+        return msgspec.json.decode(body, type=_Problem).error
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return ""
+
+
+def counts_of_rate(percent: float, count: int) -> ArmCounts:
+    """Return the counts behind a rate in percent.
+
+    Raises:
+        ValueError: the rate is none, or the count is negative.
+    """
+    if not 0 <= percent <= 100:
+        raise ValueError(f"an error rate of {percent} %, expected 0 to 100")
+    return ArmCounts(count=count, bad=round(percent * count / 100))
+
+
+def _question(app: str, pod_hash: str, window: Window) -> dict[str, str]:
+    return {
+        "app": app,
+        "hash": pod_hash,
+        # Whole seconds, which is all that the window grammar of the interface knows.
+        "window": f"{round(window.end - window.start)}s",
+        "at": format_timestamp(window.end),
+    }
+
+
+def _latency(answer: _Histogram) -> LatencyHistogram | None:
+    """Return the latencies; None when the source counts requests and times none of them."""
+    buckets = answer.buckets or []
+    timed = sum(bucket.count for bucket in buckets)
+    if timed > answer.count:
+        raise ValueError(f"buckets hold {timed} of {answer.count} requests")
+    if answer.buckets is None or (answer.count and not timed):
+        return None
+    return LatencyHistogram(
+        le_ms=tuple(bucket.le for bucket in buckets),
+        counts=tuple(bucket.count for bucket in buckets),
+    )
