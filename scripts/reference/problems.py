@@ -175,6 +175,39 @@ PROBLEMS = {
         "`newrelic` with `1`, or `zipkin` with `2`",
     ),
     "empty_body": Problem("400", "There is no body.", "Send JSON."),
+    "data_dir_in_use": Problem(
+        "-",
+        "Another process of the service keeps its data there.",
+        "Stop it, choose another `--data-dir`, or use `--ephemeral`.",
+    ),
+    "data_dir_damaged": Problem(
+        "-",
+        "The file in the data directory is damaged, or is not one of this service.",
+        "Move it away, or choose another `--data-dir`.",
+    ),
+    "data_dir_version": Problem(
+        "-",
+        "The data directory was written by another version of the service.",
+        "Move it away, or choose another `--data-dir`.",
+    ),
+    "data_dir_unusable": Problem(
+        "-",
+        "The data directory cannot be made, read or written.",
+        "Choose another `--data-dir`, or use `--ephemeral`.",
+    ),
+    "store_failed": Problem(
+        "503",
+        "The data directory cannot be written any more; nothing of the request was kept.",
+        "Make room on the disk, and send it again.",
+    ),
+    "records_lost": Problem(
+        "503",
+        "Raw events of the window had to give way to later ones; an answer would be partial.",
+        "Ask for a shorter window, or for what counts by label can answer.",
+    ),
+    "disconnected": Problem(
+        "400", "The sender went away in the middle of its body.", "Send it again."
+    ),
     "bad_agent_data": Problem(
         "400",
         "The body of a collector's method is not what agents send with it; nothing of it counts.",
@@ -268,6 +301,16 @@ PROBLEMS = {
     "no_source": Problem("503", "No metric source is configured.", "`--source newrelic=URL`"),
     "source_failed": Problem(
         "502", "The source answered with an error or with nonsense.", "The detail quotes it."
+    ),
+    "source_stale": Problem(
+        "502",
+        "The source is there, and its data are too old to judge by.",
+        "Does the application still report to it?",
+    ),
+    "source_no_series": Problem(
+        "502",
+        "Prometheus has no series of either arm.",
+        "Compare `ANALYZER_PROMETHEUS_REQUESTS` and the label names with what it scrapes.",
     ),
     "source_timeout": Problem(
         "504",
