@@ -8,8 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from scipy.special import xlog1py, xlogy
+
+from analyzer.domain import ripr
+
+if TYPE_CHECKING:
+    from analyzer.domain.sequential import Evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,3 +62,57 @@ def pass_seconds(traffic: Traffic, rate: float, *, odds_ratio: float, alpha: flo
     weight = traffic.weight
     at_margin = weight * odds_ratio / (weight * odds_ratio + 1 - weight)
     return seconds(traffic.rps * rate * divergence(weight, at_margin), alpha)
+
+
+def requests_without_bad(difference: float, *, alpha: float) -> float:
+    """Return the canary's requests, none of them bad, that exclude a difference of rates.
+
+    A comparison of odds learns nothing where nobody fails; the absolute margin does.
+    """
+    return math.log(1 / alpha) / -math.log1p(-difference)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """Seconds from now at the traffic and rates so far; infinite for never.
+
+    Attributes:
+        pass_s: until a canary as good as stable passes.
+        double_s: until a canary that fails twice as often from now on fails the run.
+    """
+
+    pass_s: float
+    double_s: float
+
+
+def outlook(evidence: Evidence, *, elapsed_s: float) -> Outlook | None:
+    """Return how long a metric will take; None before both arms had requests.
+
+    A canary passes by its odds or by its difference, whichever is sooner; each has half of the
+    stake. Descriptive: it takes the average for certain, and the level of the mixture for a fail.
+    """
+    count_canary, bad_canary, count_stable, bad_stable = evidence.totals
+    total = count_canary + count_stable
+    if not count_canary or not count_stable or elapsed_s <= 0:
+        return None
+    rules, phi = evidence.rules, evidence.phi
+    traffic = Traffic(rps=total / elapsed_s, weight=count_canary / total)
+    # Half a request: a rate of exactly 0 would promise that nothing is ever learned from odds.
+    rate = (bad_canary + bad_stable + 0.5) / (total + 1)
+    at_margin = traffic.weight * rules.pass_odds
+    at_margin /= at_margin + 1 - traffic.weight
+    by_odds = traffic.rps * rate * divergence(traffic.weight, at_margin)
+    canary, stable = ripr.projection(
+        (count_canary, count_stable), (rate, rate), ripr.Margin.DIFFERENCE, rules.pass_difference
+    )
+    by_difference = traffic.rps * (
+        traffic.weight * divergence(rate, canary) + (1 - traffic.weight) * divergence(rate, stable)
+    )
+    missing = math.log(2 / rules.alpha_pass) - max(0.0, evidence.pass_log_e())
+    faster = max(by_odds, by_difference) / phi
+    passed = evidence.highest_pass >= math.log(1 / rules.alpha_pass)
+    doubled = nats_per_second(traffic, min(1.0, 2 * rate), rate) / phi
+    return Outlook(
+        pass_s=0.0 if passed else max(0.0, missing) / faster,
+        double_s=seconds(doubled, rules.alpha_fail),
+    )
