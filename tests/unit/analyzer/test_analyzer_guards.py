@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from analyzer.domain import common_mode, latency_rank
+from analyzer.domain import common_mode, latency_rank, limit
 from analyzer.domain.burn_rate import BurnRule, burn_rate
 from analyzer.domain.histogram import LatencyHistogram, from_samples
 from analyzer.domain.model import ArmCounts, Window
@@ -194,3 +194,32 @@ class TestLatencyRank:
         some = scale.classes(self.latencies(np.random.default_rng(1), 100))
         assert state.after(none, some) is state
         assert state.after(some, none) is state
+
+
+class TestLimit:
+    """The canary alone against a limit."""
+
+    @pytest.mark.parametrize(("count", "highest"), [(1, 0.5), (20, 0.05), (200, 0.02)])
+    def test_at_the_limit_the_evidence_has_a_mean_of_1(self, count: int, highest: float) -> None:
+        """At the limit the evidence has a mean of 1."""
+        mean = math.fsum(
+            math.exp(
+                math.log(math.comb(count, bad))
+                + bad * math.log(highest)
+                + (count - bad) * math.log1p(-highest)
+                + limit.log_e(count, bad, highest)
+            )
+            for bad in range(count + 1)
+        )
+        assert mean == pytest.approx(1.0, abs=1e-9)
+
+    def test_it_grows_above_the_limit_and_falls_below(self) -> None:
+        """It grows above the limit and falls below."""
+        assert limit.log_e(0, 0, 0.02) == 0.0
+        assert limit.log_e(3000, 120, 0.02) > ALARM
+        assert limit.log_e(3000, 30, 0.02) < 0
+
+    @pytest.mark.parametrize("bad", [0, 1, 10**9])
+    def test_a_thousand_million_requests_give_an_answer(self, bad: int) -> None:
+        """A thousand million requests give an answer."""
+        assert not math.isnan(limit.log_e(10**9, bad, 0.02))
