@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from mock_newrelic.domain.model import Terms
 
 SILENT_SECONDS = 150
-"""A run that has told nothing for so long is taken to have ended with its last word."""
+"""A run that has told nothing for so long is taken to have died."""
+UNTOLD_SECONDS = 60
+"""What a run that died without a last word has taken with it, at most: one report's worth."""
 MAX_GAPS = 16
 
 
@@ -47,14 +49,14 @@ class _Run:
 
     def covers(self, span: Span, now: float) -> bool:
         """Whether nothing that the run did in the span is missing."""
-        if self.first >= span.stop or (self._over(now) and self.stop <= span.first):
+        if self.first >= span.stop:
             return True
-        if self.stop < span.stop and not self._over(now):
-            return False
-        return not any(gap.first < span.stop and span.first < gap.stop for gap in self.gaps)
-
-    def _over(self, now: float) -> bool:
-        return self.ended or self.stop < now - SILENT_SECONDS
+        missing = self.gaps
+        if not self.ended:
+            dead = self.stop < now - SILENT_SECONDS
+            untold = self.stop + UNTOLD_SECONDS if dead else max(span.stop, self.stop)
+            missing = [*missing, Span(self.stop, untold)]
+        return not any(gap.first < span.stop and span.first < gap.stop for gap in missing)
 
 
 class Coverage:
