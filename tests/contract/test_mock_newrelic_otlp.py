@@ -449,6 +449,9 @@ async def test_the_journal_tells_of_every_request(bench: Bench, clock: ManualClo
     await _post(bench, "traces", b"\xff")
     answer = await bench.http.get("/control/requests?surface=otlp", headers=ADMIN)
     entries = answer.json()["requests"]
+    shown = entries[0]["body"]["decoded"]["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0]
+    assert shown["name"] == DURATION
+    assert entries[1]["body"]["decoded"] is None
     assert [(one["app"], one["status"], one["samples"]) for one in entries] == [
         (APP, 200, 100),
         ("", 400, 0),

@@ -8,7 +8,8 @@ import json
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mock_newrelic.domain.surfaces import surfaces_named
+from mock_newrelic.domain.ingest.otlp_wire import Signal, as_document
+from mock_newrelic.domain.surfaces import Surface, surfaces_named
 from mock_newrelic.service.ingest import decompress
 from svckit.errors import SuiteError
 from svckit.timestamps import format_timestamp_ms
@@ -73,21 +74,23 @@ class Entry(NamedTuple):
                 "bytes": length,
                 "encoding": self.encoding,
                 "base64": base64.b64encode(self.body).decode(),
-                "decoded": _decoded(self.body, self.encoding) if length == len(self.body) else None,
+                "decoded": self._decoded() if length == len(self.body) else None,
             }
         return document
 
-
-def _decoded(body: bytes, encoding: str) -> Any:
-    """Return a body as JSON, or as text, or None when it is neither."""
-    try:
-        text = decompress(body, encoding).decode()
-    except (SuiteError, UnicodeDecodeError):
-        return None
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    def _decoded(self) -> Any:
+        """Return the body as JSON, or as text, or None when it is neither."""
+        try:
+            body = decompress(self.body, self.encoding)
+            if self.surface == Surface.OTLP and not body.lstrip().startswith(b"{"):
+                return as_document(Signal(self.path.rpartition("/")[2]), body)
+            text = body.decode()
+        except (SuiteError, ValueError):
+            return None
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
 
 
 class Journal:

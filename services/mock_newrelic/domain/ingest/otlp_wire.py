@@ -114,6 +114,15 @@ def decode(signal: Signal, media_type: str, body: bytes) -> Message:
     return request
 
 
+def as_document(signal: Signal, body: bytes) -> Any:
+    """Return a protobuf request as OTLP's JSON would have it.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    return _with_hex(json_format.MessageToDict(decode(signal, PROTOBUF, body)))
+
+
 def holds_request(signal: Signal, document: Any) -> bool:
     """Whether a JSON document is a request of this signal; an empty one is."""
     return isinstance(document, dict) and (
@@ -130,6 +139,18 @@ def _with_bytes(value: Any, depth: int) -> Any:
     if isinstance(value, dict):
         return {
             name: _id(one) if name in _IDS else _with_bytes(one, depth + 1)
+            for name, one in value.items()
+        }
+    return value
+
+
+def _with_hex(value: Any) -> Any:
+    """Return a document with its ids in hexadecimal digits instead of base64."""
+    if isinstance(value, list):
+        return [_with_hex(one) for one in value]
+    if isinstance(value, dict):
+        return {
+            name: base64.b64decode(one).hex() if name in _IDS else _with_hex(one)
             for name, one in value.items()
         }
     return value
