@@ -72,7 +72,7 @@ def _false_alarms(documents: Documents) -> Iterator[Finding]:
             yield _share(documents, "G4", name, f"false alarms under bursts, {name}", most=0.01)
     slow, fast = row(documents, "S3-power"), row(documents, "S6-2-5")
     if slow and fast and slow.get("median_fail_s") and fast.get("median_fail_s"):
-        ratio = slow.get("median_fail_s") / fast.get("median_fail_s")
+        ratio = slow["median_fail_s"] / fast["median_fail_s"]
         yield _compared("G4", "median delay with bursts over without", ratio, most=2.0, unit="x")
     yield _share(documents, "G6", "S0-1-2", "false alarms at 2/s", most=0.01)
     yield _least(documents, "G6", "S1", "power at 2/s, 1 -> 5 %", least=0.85)

@@ -90,7 +90,7 @@ def _shares(documents: Documents, *, null: bool) -> list[str]:
             return ""
         if null:
             return percent(found["fail_share"])
-        median = found["median_fail_s"]
+        median = found.get("median_fail_s")
         return f"{'–' if median is None else f'{median:g}'} ({100 * found['fail_share']:.0f} %)"  # noqa: RUF001 - a dash
 
     lines = [(contender, *(cell(name, contender) for name in names)) for contender in contenders]
