@@ -381,7 +381,7 @@ def raised_codes() -> dict[str, set[str]]:
 
 
 def _codes(tree: ast.AST) -> Iterator[str]:
-    """Yield the codes in a module: `code="…"`, defaults of classes, `_bad(detail, "…")`."""
+    """Yield the codes in a module: `code="…"`, also as a default, and `_bad(detail, "…")`."""
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Name(id="_bad"), args=[_, ast.Constant(value=str(found)), *_]):
@@ -389,6 +389,8 @@ def _codes(tree: ast.AST) -> Iterator[str]:
                     yield found
             case ast.keyword(arg="code", value=ast.Constant(value=str(found))):
                 yield found
+            case ast.arguments():
+                yield from _defaults(node)
             case (
                 ast.AnnAssign(
                     target=ast.Name(id="default_code"), value=ast.Constant(value=str(found))
@@ -405,6 +407,12 @@ def _codes(tree: ast.AST) -> Iterator[str]:
                 yield "invalid_parameter"
             case ast.IfExp(orelse=ast.Constant(value="bad_selector")):
                 yield "bad_selector"
+
+
+def _defaults(arguments: ast.arguments) -> Iterator[str]:
+    for name, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        if name.arg == "code" and isinstance(default, ast.Constant) and default.value:
+            yield str(default.value)
 
 
 def _who(packages: set[str]) -> str:
