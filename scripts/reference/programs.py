@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import typer
@@ -27,13 +27,14 @@ from svckit.settings import ServiceSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A program that serves HTTP."""
+    """A program that serves HTTP; `without_files` are settings that keep it off the disk."""
 
     command: str
     package: str
     cli: typer.Typer
     settings: type[ServiceSettings]
     create: Callable[..., Any]
+    without_files: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def prefix(self) -> str:
@@ -42,7 +43,7 @@ class Service:
 
     def application(self, **wiring: Any) -> Any:
         """Return its application with default settings, whatever the environment says."""
-        defaults = self.settings.model_construct()
+        defaults = self.settings.model_construct(**self.without_files)
         return self.create(defaults, clock=ManualClock(0.0), **wiring)
 
 
@@ -53,6 +54,7 @@ SERVICES = (
         cli=mock_newrelic.cli.cli,
         settings=mock_newrelic.settings.Settings,
         create=mock_newrelic.app.create_app,
+        without_files={"ephemeral": True},
     ),
     Service(
         command="canary-analyzer",
