@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from fastapi import Depends
 
+from analyzer.adapters.nerdgraph import NerdGraphSource
 from analyzer.adapters.newrelic_rest import NewRelicRestSource
 from analyzer.adapters.probe import HttpProbe
+from analyzer.adapters.prometheus import PrometheusNames, PrometheusSource
 from analyzer.api.analysis import analysis_router
 from analyzer.api.auth import require_key
 from analyzer.api.health_check import health_check_router
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from prometheus_client import CollectorRegistry
 
+    from analyzer.ports import Source
     from analyzer.settings import Settings
     from svckit.clock import Clock
 
@@ -51,7 +54,7 @@ def create_app(
         name: create_http_client(
             base_url=url,
             timeout_seconds=settings.source_timeout_seconds,
-            headers={"Api-Key": key} if key else {},
+            headers={"Api-Key": key} if key and name != PrometheusSource.name else {},
             transport=transport,
         )
         for name, url in settings.source_urls.items()
@@ -75,10 +78,7 @@ def create_app(
         lifespan=lifespan,
     )
     analysis = AnalysisService(
-        sources={
-            name: NewRelicRestSource(client, timeout_seconds=settings.source_timeout_seconds)
-            for name, client in clients.items()
-        },
+        sources={name: _source(name, client, settings) for name, client in clients.items()},
         clock=clock,
         instruments=Instruments(registry),
     )
@@ -90,3 +90,25 @@ def create_app(
     app.include_router(analysis_router(analysis), dependencies=checked)
     app.include_router(health_check_router(health), dependencies=checked)
     return app
+
+
+def _source(name: str, client: httpx.AsyncClient, settings: Settings) -> Source:
+    seconds = settings.source_timeout_seconds
+    if name == NerdGraphSource.name:
+        return NerdGraphSource(
+            client,
+            timeout_seconds=seconds,
+            account=settings.newrelic_account,
+            bad=settings.newrelic_bad,
+        )
+    if name == PrometheusSource.name:
+        names = PrometheusNames(
+            requests=settings.prometheus_requests,
+            latency=settings.prometheus_latency,
+            app=settings.prometheus_app_label,
+            arm=settings.prometheus_hash_label,
+            status=settings.prometheus_status_label,
+            bad=settings.prometheus_bad_status,
+        )
+        return PrometheusSource(client, timeout_seconds=seconds, names=names)
+    return NewRelicRestSource(client, timeout_seconds=seconds)

@@ -34,7 +34,7 @@ class OutputFormat(StrEnum):
 def serve(  # noqa: PLR0917 - Typer names options by parameters
     source: Annotated[
         list[str] | None,
-        typer.Option(help="Metric source as newrelic=URL; repeat for more."),
+        typer.Option(help="newrelic=URL, nerdgraph=URL or prometheus=URL; repeat for more."),
     ] = None,
     state_dir: Annotated[
         Path | None, typer.Option(help="Reserved: this version keeps no state and refuses it.")

@@ -96,23 +96,6 @@ class Source(Protocol):
         ...
 
 
-class MetricSource(Protocol):
-    """Where the counts of an arm come from."""
-
-    @property
-    def name(self) -> str:
-        """The source's name in settings and metrics."""
-        ...
-
-    async def read_errors(self, *, app: str, pod_hash: str, window: Window) -> ArmReading:
-        """Return requests and errors of the arm; an arm without data has zero requests.
-
-        Raises:
-            Unavailable: the source did not answer, or what it said cannot be trusted.
-        """
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
     """How a target answered: an HTTP code, or None and why there is none."""

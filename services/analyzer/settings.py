@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
 from analyzer.domain.targets import TargetRules, parse_allow, parse_resolve
 from svckit.settings import ServiceSettings, settings_config
 
-SOURCE_NAMES = ("newrelic",)
+SOURCE_NAMES = ("newrelic", "nerdgraph", "prometheus")
+
+
+_METRIC = r"^[a-zA-Z_:][a-zA-Z0-9_:]*$"
+_LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
+
+
+def _check_pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return value
 
 
 def _split(value: Any) -> Any:
@@ -33,7 +46,7 @@ def _check_sources(value: Any) -> Any:
         name, _, url = str(entry).partition("=")
         if name not in SOURCE_NAMES:
             known = ", ".join(SOURCE_NAMES)
-            raise ValueError(f"source {name!r} is not supported in this version; known: {known}")
+            raise ValueError(f"source {name!r} is not supported; known: {known}")
         if not _is_base_url(url):
             raise ValueError(f"{entry!r}: expected {name}=URL such as {name}=http://127.0.0.1:8080")
     return parts
@@ -69,7 +82,33 @@ class Settings(ServiceSettings):
         (), description="Metric sources as name=URL; the first one is the default."
     )
     newrelic_api_key: SecretStr = Field(
-        SecretStr(""), description="Key for the newrelic source; empty sends none."
+        SecretStr(""),
+        description="Key for the sources newrelic and nerdgraph; empty sends none.",
+    )
+    newrelic_account: int = Field(
+        1, ge=1, description="Account id that the nerdgraph source queries."
+    )
+    newrelic_bad: str = Field(
+        "error IS true", min_length=1, description="NRQL condition of a bad request (nerdgraph)."
+    )
+    prometheus_requests: str = Field(
+        "http_requests_total", pattern=_METRIC, description="Counter of requests (prometheus)."
+    )
+    prometheus_latency: Annotated[str, Field(pattern=f"{_METRIC}|^$")] = Field(
+        "http_request_duration_seconds",
+        description="Histogram of seconds without _bucket, classic or native; empty for none.",
+    )
+    prometheus_app_label: str = Field(
+        "app", pattern=_LABEL, description="Label with the application (prometheus)."
+    )
+    prometheus_hash_label: str = Field(
+        "pod_template_hash", pattern=_LABEL, description="Label with the pod-template hash."
+    )
+    prometheus_status_label: str = Field(
+        "code", pattern=_LABEL, description="Label with the HTTP status of a request."
+    )
+    prometheus_bad_status: Annotated[str, AfterValidator(_check_pattern)] = Field(
+        "5..", description="Regular expression that the whole status of a bad request matches."
     )
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_check_keys)] = Field(
         (), description="Keys that callers of /v1 must send as Api-Key; empty asks for none."

@@ -95,10 +95,6 @@ class NewRelicRestSource:
         )
         return History(blocks=points, latency=arm.latency)
 
-    async def read_errors(self, *, app: str, pod_hash: str, window: Window) -> ArmReading:
-        """Return requests and errors of one hash; see `MetricSource`."""
-        return await self._read_arm(app, pod_hash, window)
-
     async def _read_arm(self, app: str, pod_hash: str, window: Window) -> ArmReading:
         status, body = await self._reader.get(_HISTOGRAM, _question(app, pod_hash, window))
         if status != httpx.codes.OK:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -13,13 +12,14 @@ import structlog
 from analyzer.domain.judge import judge
 from analyzer.domain.model import MetricPair, RunVerdict, Window
 from analyzer.domain.policy import Policy
+from analyzer.ports import Arms
 from analyzer.schemas.parameters import refused
 from svckit.errors import SuiteError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from analyzer.ports import ArmReading, MetricSource
+    from analyzer.ports import Source, WindowReading
     from analyzer.schemas.parameters import AnalysisQuery
     from analyzer.service.instruments import Instruments
     from svckit.clock import Clock
@@ -41,7 +41,7 @@ class AnalysisService:
     def __init__(
         self,
         *,
-        sources: Mapping[str, MetricSource],
+        sources: Mapping[str, Source],
         clock: Clock,
         instruments: Instruments,
         policy: Policy | None = None,
@@ -61,10 +61,9 @@ class AnalysisService:
         """
         source = self._source(query.source)
         window = self._window(query)
-        canary, stable = await asyncio.gather(
-            self._read(source, query.app, query.canary, window),
-            self._read(source, query.app, query.stable, window),
-        )
+        arms = Arms(app=query.app, canary=query.canary, stable=query.stable)
+        reading = await self._read(source, arms, window)
+        canary, stable = reading.canary, reading.stable
         policy = self._policy
         if query.error_threshold is not None:
             policy = replace(policy, error_threshold=query.error_threshold)
@@ -93,7 +92,7 @@ class AnalysisService:
         self._instruments.count_verdict(analysis.verdict)
         return analysis
 
-    def _source(self, name: str | None) -> MetricSource:
+    def _source(self, name: str | None) -> Source:
         if not self._sources:
             raise Unavailable(
                 "no metric source is configured",
@@ -119,16 +118,16 @@ class AnalysisService:
             start = max(start, float(int(query.since)))
         return Window(start=start, end=end)
 
-    async def _read(
-        self, source: MetricSource, app: str, pod_hash: str, window: Window
-    ) -> ArmReading:
+    async def _read(self, source: Source, arms: Arms, window: Window) -> WindowReading:
         started, outcome = time.perf_counter(), "cancelled"
         try:
-            reading = await source.read_errors(app=app, pod_hash=pod_hash, window=window)
+            reading = await source.read_window(arms, window)
             outcome = "ok"
         except SuiteError as error:
             outcome = error.code
-            self._log.warning("source_failed", source=source.name, app=app, detail=error.detail)
+            self._log.warning(
+                "source_failed", source=source.name, app=arms.app, detail=error.detail
+            )
             raise
         finally:
             self._instruments.observe_source(source.name, outcome, time.perf_counter() - started)
