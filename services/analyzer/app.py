@@ -14,6 +14,7 @@ from analyzer.adapters.prometheus import PrometheusNames, PrometheusSource
 from analyzer.api.analysis import analysis_router
 from analyzer.api.auth import require_key
 from analyzer.api.health_check import health_check_router
+from analyzer.api.kayenta import kayenta_router
 from analyzer.service.analysis import AnalysisService
 from analyzer.service.health import HealthService
 from analyzer.service.instruments import Instruments
@@ -89,6 +90,7 @@ def create_app(
     checked = [Depends(require_key(tuple(item.get_secret_value() for item in settings.api_keys)))]
     app.include_router(analysis_router(analysis), dependencies=checked)
     app.include_router(health_check_router(health), dependencies=checked)
+    app.include_router(kayenta_router())
     return app
 
 

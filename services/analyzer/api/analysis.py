@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from analyzer.api.bodies import read_body
 from analyzer.schemas.documents import analysis_document
 from analyzer.schemas.judge_body import read_judge_body
 from analyzer.schemas.parameters import (
@@ -14,12 +15,9 @@ from analyzer.schemas.parameters import (
     openapi_parameters,
     read_analysis_query,
 )
-from svckit.errors import InvalidInput
 
 if TYPE_CHECKING:
     from analyzer.service.analysis import Analysis, AnalysisService
-
-_MAX_BODY_BYTES = 8 * 1024 * 1024
 
 
 def analysis_router(service: AnalysisService) -> APIRouter:
@@ -37,7 +35,7 @@ def analysis_router(service: AnalysisService) -> APIRouter:
 
     @router.post("/v1/judge", summary="Judge windows given in the body")
     async def judge(request: Request) -> JSONResponse:
-        identity, pair = read_judge_body(await _body(request))
+        identity, pair = read_judge_body(await read_body(request))
         return _answer(service.judge(identity, pair))
 
     return router
@@ -49,14 +47,3 @@ def _answer(analysis: Analysis) -> JSONResponse:
             analysis.verdict, run=analysis.run, window=analysis.window, notes=analysis.notes
         )
     )
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_BODY_BYTES:
-            raise InvalidInput(
-                f"body: more than {_MAX_BODY_BYTES} bytes", code="too_large", status=413
-            )
-    return bytes(body)
