@@ -224,7 +224,6 @@ def _ask(prometheus: str) -> Callable[[], httpx.AsyncClient]:
 
 
 @pytest.mark.external
-@pytest.mark.e2e
 async def test_a_real_prometheus_counts_exactly(ask: Callable[[], httpx.AsyncClient]) -> None:
     """Over a restart, a newborn series and classic buckets."""
     async with ask() as http:
@@ -238,7 +237,6 @@ async def test_a_real_prometheus_counts_exactly(ask: Callable[[], httpx.AsyncCli
 
 
 @pytest.mark.external
-@pytest.mark.e2e
 async def test_windows_of_a_real_prometheus_add_up(
     ask: Callable[[], httpx.AsyncClient],
 ) -> None:
@@ -253,7 +251,6 @@ async def test_windows_of_a_real_prometheus_add_up(
 
 
 @pytest.mark.external
-@pytest.mark.e2e
 async def test_a_real_prometheus_without_the_names_is_an_error(
     ask: Callable[[], httpx.AsyncClient],
 ) -> None:
@@ -266,7 +263,6 @@ async def test_a_real_prometheus_without_the_names_is_an_error(
 
 
 @pytest.mark.external
-@pytest.mark.e2e
 async def test_history_of_a_real_prometheus(ask: Callable[[], httpx.AsyncClient]) -> None:
     """Blocks of stable, each as exact as a window."""
     async with ask() as http:

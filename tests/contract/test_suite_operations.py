@@ -33,7 +33,9 @@ from votegen_fakes import FakeTargets
 
 
 def _mock_newrelic(clock: ManualClock) -> ASGIApp:
-    return mock_newrelic.app.create_app(mock_newrelic.settings.Settings(ephemeral=True), clock=clock)
+    return mock_newrelic.app.create_app(
+        mock_newrelic.settings.Settings(ephemeral=True), clock=clock
+    )
 
 
 def _analyzer(clock: ManualClock) -> FastAPI:

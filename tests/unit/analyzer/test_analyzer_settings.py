@@ -35,7 +35,10 @@ def test_lists_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        pytest.param("source", ("prometheus=http://p:9090",), id="unsupported-source"),
+        pytest.param("source", ("graphite=http://g:9090",), id="unsupported-source"),
+        pytest.param("prometheus_requests", 'up{job="x"}', id="selector-for-a-name"),
+        pytest.param("prometheus_hash_label", "pod-hash", id="no-label-name"),
+        pytest.param("prometheus_bad_status", "5..(", id="no-regular-expression"),
         pytest.param("source", ("newrelic",), id="source-without-url"),
         pytest.param("source", ("newrelic=ftp://x",), id="source-scheme"),
         pytest.param("source", ("newrelic=http://",), id="source-without-host"),
