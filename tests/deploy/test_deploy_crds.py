@@ -31,6 +31,7 @@ ROLLOUTS = [
     *(("qa", name) for name in ("vote", "result", "worker")),
     *(("staging", name) for name in ("vote", "result", "worker")),
 ]
+NAMESPACES = {"platform": "voting01-apm"}
 # Component, and the overlay that it goes over.
 COMPONENTS = [
     ("job-form", "qa"),
@@ -40,6 +41,7 @@ COMPONENTS = [
     ("external-secrets", "dev"),
     ("staging-apm-gate", "staging"),
     ("stand-in", "qa"),
+    ("monitoring", "platform"),
 ]
 
 
@@ -52,7 +54,7 @@ def _layered(kustomize: Callable[[Path], str], tmp_path: Path) -> Callable[..., 
         kustomization = {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
-            "namespace": f"voting01-{overlay}",
+            "namespace": NAMESPACES.get(overlay, f"voting01-{overlay}"),
             "resources": [os.path.relpath(DEPLOY / "overlays" / overlay, tmp_path)],
             "components": [os.path.relpath(each, tmp_path) for each in folders],
             "patches": [{"patch": textwrap.dedent(patch)}] if patch else [],
