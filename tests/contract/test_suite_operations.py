@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,6 +85,7 @@ SERVICES = {
             first=(
                 ("POST", "/v1/accounts/1/events", {"eventType": "Transaction", "appName": APP}),
                 ("POST", "/control/injections", {"app": "another", "effect": {"status": 503}}),
+                ("PUT", "/control/snapshots/before", {"requests": []}),
             ),
         ),
         Service(package="analyzer", title="canary-analyzer", build=_analyzer),
@@ -108,6 +110,19 @@ async def _client(service: Service, clock: ManualClock) -> AsyncIterator[httpx.A
 
 def _client_of(app: ASGIApp) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service.test")
+
+
+PARAMETER = re.compile(r"\{\w+\}")
+FOREIGN = (
+    "/v1/accounts/", "/metric/v1", "/trace/v1", "/log/v1", "/v1/traces", "/v1/logs", "/graphql",
+    "/v2/", "/agent_listener/", "/judge",
+)  # fmt: skip
+"""Protocols of others, whose clients expect their own forms. That right requests are answered is
+tested with these clients and with what was recorded of them."""
+
+
+def _is_foreign(path: str, method: str = "") -> bool:
+    return path.startswith(FOREIGN) or (method, path) == ("POST", "/v1/metrics")
 
 
 def _is_problem(response: httpx.Response) -> bool:
@@ -192,8 +207,9 @@ async def test_a_wrong_method_is_a_problem(client: httpx.AsyncClient) -> None:
     paths = (await client.get("/openapi.json")).json()["paths"]
     assert len(paths) > 5
     for path, operations in paths.items():
-        url = path.format_map({"account": "1", "app": "a", "identity": "i"})
-        response = await client.request("PROPFIND", url, headers=KEY)
+        if _is_foreign(path):
+            continue
+        response = await client.request("PROPFIND", PARAMETER.sub("1", path), headers=KEY)
         assert response.status_code == 405, path
         assert _is_problem(response), path
         # The framework names the methods of the first route of a path.
@@ -255,6 +271,17 @@ SAMPLES = {
             "reason": "test",
         }
     ),
+    ("mock_newrelic", "POST", "/control/injections:preview"): Sample(
+        body={"app": "voting01-*", "metric": "errorRate", "effect": {"set": 5.2}}
+    ),
+    ("mock_newrelic", "GET", "/control/audit"): Sample(query={"format": "jsonl"}),
+    ("mock_newrelic", "POST", "/control/snapshots/{name}"): Sample(segment="new", body={}),
+    ("mock_newrelic", "GET", "/control/snapshots/{name}"): Sample(segment="before"),
+    ("mock_newrelic", "PUT", "/control/snapshots/{name}"): Sample(
+        segment="after", body={"requests": []}
+    ),
+    ("mock_newrelic", "DELETE", "/control/snapshots/{name}"): Sample(segment="before"),
+    ("mock_newrelic", "POST", "/control/sessions"): Sample(body={"ttl": "10m"}),
     ("mock_newrelic", "DELETE", "/control/injections/{identity}"): Sample(segment="inj_000001"),
     ("mock_newrelic", "GET", "/control/requests"): Sample(
         query={"surface": "ingest", "app": APP, "limit": "10"}
@@ -416,7 +443,7 @@ class Operation:
     ) -> httpx.Request:
         """Build a request with the right key, unless a header says otherwise."""
         filled = quote(_bytes(segment), safe="")
-        path = self.path.format_map({"account": filled, "app": filled, "identity": filled})
+        path = PARAMETER.sub(lambda _: filled, self.path)
         key = ADMIN if self.path.startswith("/control") else KEY
         given = {"api-key": key["Api-Key"].encode(), "content-type": b"application/json"} | headers
         return client.build_request(
@@ -440,7 +467,10 @@ def _operations() -> Iterator[Operation]:
                 )
 
 
-every_operation = pytest.mark.parametrize("operation", list(_operations()), ids=str)
+OPERATIONS = list(_operations())
+UNGUESSABLE = "/control/sessions/{token}"
+"""A token is known to whoever began the session; the tests of sessions do that."""
+every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 
 
 @pytest.fixture(name="loop", scope="module")
@@ -461,7 +491,15 @@ def _served(loop: asyncio.Runner, operation: Operation) -> Iterator[httpx.AsyncC
     loop.run(client.aclose())
 
 
-@every_operation
+@pytest.mark.parametrize(
+    "operation",
+    [
+        one
+        for one in OPERATIONS
+        if not _is_foreign(one.path, one.method) and one.path != UNGUESSABLE
+    ],
+    ids=str,
+)
 def test_a_right_request_is_answered(
     loop: asyncio.Runner, served: httpx.AsyncClient, operation: Operation
 ) -> None:
@@ -479,7 +517,7 @@ def test_a_right_request_is_answered(
 def test_no_request_crashes_a_service(
     loop: asyncio.Runner, served: httpx.AsyncClient, operation: Operation
 ) -> None:
-    """Any query, body and header ends in an answer; a refusal is a problem, never a 500."""
+    """Any query, body and header ends in an answer; a refusal tells why, never with a 500."""
     sample = operation.sample
     segments = st.just(sample.segment) | TEXT.filter(bool)
     queries = _queries(sample)
@@ -487,14 +525,15 @@ def test_no_request_crashes_a_service(
         # It waits in real time, so it must be told not to.
         queries = queries.filter(lambda query: b"timeout=0s&" in query)
 
-    @settings(max_examples=60)
+    @settings(max_examples=30)
     @given(segment=segments, query=queries, body=_bodies(sample), headers=HEADERS)
     def attack(segment: str, query: bytes, body: bytes, headers: dict[str, bytes]) -> None:
         request = operation.request(served, segment, query, body, **headers)
         response = loop.run(served.send(request))
         assert response.status_code < 500 or response.status_code in {502, 507}, response.text
-        if response.is_error:
+        if response.is_error and not _is_foreign(operation.path, operation.method):
             assert _is_problem(response), response.text
+        assert "Traceback" not in response.text
 
     with capture_logs():  # a crash would be told in full for every example
         attack()

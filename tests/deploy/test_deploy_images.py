@@ -268,7 +268,7 @@ def test_run(
     assert int(facts["CapEff"], 16) == 0
     assert facts["NoNewPrivs"] == "1"
 
-    for place in ("/x", "/opt/gatelab/app/x", "/usr/x", "/etc/x", "/home/x"):
+    for place in ("/x", "/opt/gatelab/app/x", "/usr/x", "/etc/x", "/var/x"):
         refused = running.python(f"open({place!r}, 'w')")
         assert "OSError" in refused.stderr or "PermissionError" in refused.stderr, place
     for volume in VOLUMES[target]:

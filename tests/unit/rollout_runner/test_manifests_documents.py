@@ -150,7 +150,9 @@ class TestRefusals:
     @pytest.mark.parametrize("open_", ["[", "{a: ", "- ", "? "])
     def test_bottomless_nesting(self, open_: str) -> None:
         """Nesting without end is refused before anything recurses into it."""
-        assert "levels deep" in refusal(open_ * 100_000).detail
+        # libyaml has a limit of its own, which it may reach first.
+        said = refusal(open_ * 100_000).detail
+        assert "levels deep" in said or "nesting depth" in said
 
     def test_aliases_that_multiply(self) -> None:
         """Ten aliases of ten aliases of … are refused instead of built."""
