@@ -1,0 +1,1 @@
+"""What mock-newrelic is measured against and with: ceilings, a peer, bodies."""
