@@ -67,6 +67,7 @@ def create_app(
     clock: Clock,
     registry: CollectorRegistry | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    store: Store | None = None,
 ) -> ASGIApp:
     """Return the ASGI application.
 
@@ -75,11 +76,12 @@ def create_app(
         clock: whose time windows, injections and answers live in.
         registry: where the metrics go; a new one unless given.
         sleep: waits real seconds, for transport faults.
+        store: where samples are kept; what the settings say unless given.
     """
     if registry is None:
         registry = new_registry(package="mock_newrelic", version=distribution_version())
     instruments, journal = Instruments(registry), Journal()
-    store = _open_store(settings, clock)
+    store = store or _open_store(settings, clock)
     instruments.series.set_function(lambda: sum(app.series_count for app in store.applications()))
     audit, measure = Audit(store), Measure(store)
     injections = InjectionService(

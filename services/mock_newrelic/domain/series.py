@@ -72,8 +72,11 @@ class Series:
     def add(self, second: int, counts: Sequence[int], histogram: Histogram, now: float) -> None:
         """Add the samples of one second."""
         self.counts.add(second, counts)
-        if not histogram:
-            return
+        if histogram:
+            self.add_latency(second, histogram, now)
+
+    def add_latency(self, second: int, histogram: Histogram, now: float) -> None:
+        """Add the latencies of samples of one second that are counted by themselves."""
         finest = latency_tier(second, now)
         resolution, reach = TIERS[finest]
         if second < now - reach - 1:

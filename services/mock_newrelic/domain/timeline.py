@@ -84,6 +84,29 @@ class CountTimeline(_Watched["Sequence[int]"]):
             block[base : base + _COLUMNS] = array("q", map(add, counts, held))
         self._tell(second, counts)
 
+    def extend(self, first: int, counts: array[int]) -> int:
+        """Add the counts of consecutive seconds of which nothing was known; return the samples.
+
+        Args:
+            first: the first second.
+            counts: the fields of `Counts`, second by second.
+        """
+        seconds = len(counts) // _COLUMNS
+        done = 0
+        while done < seconds:
+            number, offset = divmod(first + done, BLOCK_SECONDS)
+            block = self._blocks.get(number)
+            if block is None:
+                block = self._blocks[number] = array("q", bytes(8 * _COLUMNS * BLOCK_SECONDS))
+            part = min(seconds - done, BLOCK_SECONDS - offset)
+            rows = counts[done * _COLUMNS : (done + part) * _COLUMNS]
+            block[offset * _COLUMNS : (offset + part) * _COLUMNS] = rows
+            done += part
+        if self.watchers:
+            for second in range(seconds):
+                self._tell(first + second, counts[second * _COLUMNS : (second + 1) * _COLUMNS])
+        return sum(counts[::_COLUMNS])
+
     def at(self, slot: int) -> Sequence[int] | None:
         """Return the counts of one second, or None when nothing is known of it."""
         block = self._blocks.get(slot // BLOCK_SECONDS)
