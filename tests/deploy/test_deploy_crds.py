@@ -42,6 +42,10 @@ COMPONENTS = [
     ("staging-apm-gate", "staging"),
     ("stand-in", "qa"),
     ("monitoring", "platform"),
+    ("votegen-jobs", "platform"),
+    ("locust", "platform"),
+    ("autoscaling", "qa"),
+    ("autoscaling", "staging"),
 ]
 
 
