@@ -93,7 +93,7 @@ class FakeConnector:
         self.targets = targets
         self.host = host
 
-    def open(self, owner: Owner) -> None:
+    def open(self, owner: Owner, *, timeout_seconds: float) -> None:  # noqa: ARG002 - the port's
         """Open one in the event loop's next turn."""
         self.targets.begin(self._open(owner))
 

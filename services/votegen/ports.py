@@ -81,8 +81,11 @@ class Owner(Protocol):
 class Connector(Protocol):
     """Opens connections to one endpoint."""
 
-    def open(self, owner: Owner) -> None:
-        """Begin to open one; the owner is told the end of it later, never from within."""
+    def open(self, owner: Owner, *, timeout_seconds: float) -> None:
+        """Begin to open one; the owner is told the end of it later, never from within.
+
+        What is not open after real `timeout_seconds` is refused.
+        """
         ...
 
     def close(self) -> None:

@@ -64,4 +64,5 @@ def reconcile(document: dict[str, Any]) -> None:
     left = document["in_flight"] + document["backlog"]
     assert document["planned"] == ended + document["abandoned"] + left
     assert ended == ok + errors
+    assert document["planned"] == document["sent"] + document["not_started"]
     assert document["completed"] <= document["sent"] <= document["planned"]

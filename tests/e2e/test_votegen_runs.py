@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from bench.traffic.servers import arrivals
 
 from e2e.programs import get, reconcile, result_of, serving, votegen
 
@@ -30,37 +31,43 @@ def _app() -> Iterator[str]:
         yield url
 
 
-def test_a_stalled_server_shows_in_full(app: str) -> None:
+def test_a_stalled_server_shows_in_full() -> None:
     """1,000/s for 8 s, the server stopped for 1 s: the percentiles are those of arithmetic.
 
-    Of 8,000 requests 1,000 wait evenly from 1 s to 0, so p99 is 920 ms and the maximum 1 s; both
-    within 2 % and the few milliseconds in which the server works off what has piled up.
+    Of 8,000 requests 1,000 wait evenly from 1 s to 0: p90 200 ms, p95 600 ms, p99 920 ms, and the
+    maximum 1 s, all of it plus the moments in which the machine was late to end the stall.
     """
-    pid = _pid_of(app)
-    with subprocess.Popen(
-        [
-            sys.executable, "-m", "votegen", "run", "--target", app, "--rate", "1000",
-            "--duration", "8s", "--output", "json",
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as run:  # fmt: skip
-        time.sleep(3)
-        os.kill(pid, signal.SIGSTOP)
+    with (
+        arrivals() as server,
+        subprocess.Popen(
+            [
+                sys.executable, "-m", "votegen", "run", "--target", server.url, "--rate", "1000",
+                "--duration", "8s", "--output", "json",
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as run,
+    ):  # fmt: skip
+        _wait_for_traffic(server.url)
+        time.sleep(2)
+        server.stop()
+        stopped = time.monotonic()
         time.sleep(1)
-        os.kill(pid, signal.SIGCONT)
+        server.go_on()
+        more = (time.monotonic() - stopped - 1) * 1e3
         assert run.stdout is not None
         document = json.loads(run.stdout.read())
+        seen = len(server.finish())
     reconcile(document)
-    assert document["planned"] == document["completed"] == 8000
+    assert document["planned"] == document["completed"] == seen == 8000
     latency = document["targets"]["default"]["latency_ms"]
-    stall = latency["max"]
-    assert 980 <= stall <= 1200
-    # Relative to the stall that the machine really made of the second that was asked for.
-    assert latency["p99"] == pytest.approx(stall - 80, rel=0.06)
-    assert latency["p95"] == pytest.approx(stall - 400, rel=0.15)
-    service = document["targets"]["default"]["service_ms"]
-    assert service["p90"] < 100
+    # A tenth more than on a quiet machine: requests outside of the stall may have been slow, too.
+    assert 195 <= latency["p90"] <= 235 * 1.1 + more
+    assert 550 <= latency["p95"] <= 700 + more
+    assert 880 <= latency["p99"] <= 1000 + more
+    assert latency["max"] == pytest.approx(1000 + more, rel=0.05)
+    # What a tool would say that waits for its answers.
+    assert document["targets"]["default"]["service_ms"]["p90"] < 100
 
 
 def test_client_redis_and_apm_count_the_same_votes(tmp_path: Path) -> None:
@@ -98,7 +105,8 @@ def test_a_signal_ends_a_run_with_a_report(app: str) -> None:
             stdout=subprocess.PIPE,
             text=True,
         ) as run:  # fmt: skip
-            time.sleep(4)
+            _wait_for_traffic(app)
+            time.sleep(2)
             run.send_signal(signal.SIGTERM)
             output, _ = run.communicate(timeout=15)
         assert run.returncode == 130
@@ -108,14 +116,39 @@ def test_a_signal_ends_a_run_with_a_report(app: str) -> None:
         assert document["in_flight"] == document["backlog"] == 0
 
 
+def test_a_signal_before_the_first_request_is_no_failure_of_the_run(app: str) -> None:
+    """SIGTERM while the processes of a run are still being started: 130, and no process is left."""
+    for wait in (0.9, 1.3, 1.7):
+        with subprocess.Popen(
+            [
+                sys.executable, "-m", "votegen", "run", "--target", app, "--rate", "50",
+                "--duration", "60s", "--processes", "2", "--output", "json",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as run:  # fmt: skip
+            time.sleep(wait)
+            run.send_signal(signal.SIGTERM)
+            _, errors = run.communicate(timeout=20)
+        # Before the program itself has begun, the signal ends the interpreter.
+        assert run.returncode in {130, -signal.SIGTERM}, errors
+        assert "Traceback" not in errors
+
+
 def test_processes_share_one_schedule_exactly(app: str) -> None:
-    """Two processes send together what one sends alone, and their counts add up."""
+    """Two processes send together what one sends alone; their counts and reports add up."""
     flags = ("--target", app, "--rate", "301", "--duration", "3s")
-    alone, shared = (result_of(*flags, "--processes", n) for n in ("1", "2"))
+    with serving("mock_newrelic", "--ephemeral") as apm:
+        alone = result_of(*flags)
+        shared = result_of(*flags, "--processes", "2", "--report-to", apm, "--report-app", "seen")
+        count = get(f"{apm}/v1/metrics", app="seen", metric="count", window="5m")["count"]
     for document in (alone, shared):
         reconcile(document)
     assert alone["planned"] == shared["planned"] == 903
     assert shared["targets"]["default"]["ok"] == 903
+    assert shared["reported"] == {"sent": 903, "dropped": 0}
+    assert count == 903
 
 
 def test_a_process_that_dies_is_an_error(app: str) -> None:
@@ -129,7 +162,7 @@ def test_a_process_that_dies_is_an_error(app: str) -> None:
         stderr=subprocess.PIPE,
         text=True,
     ) as run:  # fmt: skip
-        time.sleep(4)
+        _wait_for_traffic(app)
         children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
         parts = [
             int(pid)
@@ -258,22 +291,16 @@ def _requests(http: httpx.Client) -> dict[str, int]:
     return {name: target["requests"] for name, target in targets.items()}
 
 
-def _pid_of(url: str) -> int:
-    """Return the process that listens on the port of a URL."""
-    port = httpx.URL(url).port
-    inodes = {
-        line.split()[9]
-        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
-        if line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A"
-    }
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            links = {str(one.readlink()) for one in (process / "fd").iterdir()}
-        except OSError:
-            continue
-        if any(f"socket:[{inode}]" in links for inode in inodes):
-            return int(process.name)
-    raise AssertionError(f"nobody listens on {url}")
+def _wait_for_traffic(url: str) -> None:
+    """Return when somebody has connected to the port of a URL."""
+    local = f":{httpx.URL(url).port:04X}"
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        if any(fields[1].endswith(local) and fields[3] == "01" for fields in lines):
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"nobody came to {url}")
 
 
 @contextmanager

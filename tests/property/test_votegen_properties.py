@@ -173,6 +173,17 @@ def test_ballots_repeat_with_the_seed(seed: int, sizes: list[int]) -> None:
         assert list(chain.from_iterable(one.votes for one in taken)) == all_of_them.votes
 
 
+@given(seed=SEEDS, parts=st.integers(min_value=2, max_value=5), pool=st.sampled_from([None, 7]))
+def test_the_parts_of_a_run_share_its_ballots(seed: int, parts: int, pool: int | None) -> None:
+    """What several processes cast is, woven together, what one casts: nobody votes twice."""
+    common = {"seed": seed, "split_a": 0.66, "gets": 0.1, "voters": Voters(pool=pool)}
+    whole = BallotBox(**common).take(20 * parts)
+    shares = [BallotBox(**common, part=part, parts=parts).take(20) for part in range(parts)]
+    for name in ("voter_ids", "votes"):
+        woven = zip(*(getattr(share, name) for share in shares), strict=True)
+        assert list(chain.from_iterable(woven)) == getattr(whole, name)
+
+
 @given(seconds=st.floats(min_value=1e-9, max_value=1e6, allow_nan=False))
 def test_a_time_is_inside_its_bucket(seconds: float) -> None:
     """Buckets are at most 0.8 % wide and hold what is put into them."""

@@ -38,7 +38,7 @@ STALE_SECONDS = 1.0
 MAX_SPELLINGS = 100
 
 _HEAD_END = b"\r\n\r\n"
-_INTERIM = b"HTTP/1.1 1"
+_INTERIM = (b"HTTP/1.1 1", b"HTTP/1.0 1")
 _LENGTH = re.compile(rb"\r\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
 
 
@@ -85,9 +85,9 @@ class HttpConnector:
         self._line, self._line_at, self._line_hash = b"\0", 0, ""
         self._hashes: dict[bytes, str] = {}
 
-    def open(self, owner: Owner) -> None:
+    def open(self, owner: Owner, *, timeout_seconds: float) -> None:
         """Begin to open a connection."""
-        task = asyncio.get_running_loop().create_task(self._open(owner))
+        task = asyncio.get_running_loop().create_task(self._open(owner, timeout_seconds))
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
 
@@ -96,9 +96,13 @@ class HttpConnector:
         for task in self._opening:
             task.cancel()
 
-    async def _open(self, owner: Owner) -> None:
+    async def _open(self, owner: Owner, timeout_seconds: float) -> None:
         try:
-            connection = await self._connect(lambda: HttpConnection(self, owner), self._endpoint)
+            # The kernel alone would try for minutes, and a TLS handshake may never end.
+            async with asyncio.timeout(timeout_seconds):
+                connection = await self._connect(
+                    lambda: HttpConnection(self, owner), self._endpoint
+                )
         except (OSError, UnicodeError):  # the latter for host names that cannot be one
             owner.refused()
             return
@@ -116,10 +120,7 @@ class HttpConnector:
 
     def _search(self, answer: bytes) -> str:
         """Look for the header in any spelling, then for a host name on the page."""
-        start, head_end = 0, answer.find(_HEAD_END)
-        while answer.startswith(_INTERIM, start):
-            start = head_end + len(_HEAD_END)
-            head_end = answer.find(_HEAD_END, start)
+        start, head_end = _head(answer)
         at = answer.find(self._header, start, head_end)
         if at < 0:
             head = answer[start:head_end].lower()
@@ -213,8 +214,10 @@ class HttpConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._fail(ErrorKind.PROTOCOL)
-            return
+            if not self._complete:
+                self._fail(ErrorKind.PROTOCOL)
+                return
+            self._keep = False
         if self._received:
             if len(self._received) < KEPT_BYTES:
                 self._received += data
@@ -226,10 +229,17 @@ class HttpConnection(asyncio.Protocol):
 
     # What httptools calls.
 
+    def on_message_begin(self) -> None:
+        """Note the beginning of an answer; a second one is nobody's, and ends the connection."""
+        if self._complete:
+            self._keep = False
+
     def on_message_complete(self) -> None:
         """Note the end of the answer; an interim answer (1xx) is none."""
+        if self._complete:
+            return
         self._status = self._parser.get_status_code()
-        if self._status >= 200:
+        if self._status // 100 != 1:
             self._complete = True
             # The parser forgets it as soon as it expects the next answer.
             self._keep = self._parser.should_keep_alive()
@@ -257,8 +267,8 @@ class HttpConnection(asyncio.Protocol):
         payload, owner = self._payload, self._owner
         if payload is None or owner is None:
             return
-        head, end, _ = self._received.partition(_HEAD_END)
-        if end and not _LENGTH.search(head):
+        start, end = _head(self._received)
+        if end >= 0 and not _LENGTH.search(self._received, start, end):
             # HTTP/1.0 style: the end of the connection is the end of the body.
             self._status = self._parser.get_status_code()
             self._answered(self._received, keep=False)
@@ -269,6 +279,15 @@ class HttpConnection(asyncio.Protocol):
             owner.stale(self, payload)
         else:
             self._fail(ErrorKind.RESET)
+
+
+def _head(answer: bytes) -> tuple[int, int]:
+    """Return where the head of the answer begins behind interim ones, and its end (-1: none)."""
+    start, end = 0, answer.find(_HEAD_END)
+    while end >= 0 and answer.startswith(_INTERIM, start):
+        start = end + len(_HEAD_END)
+        end = answer.find(_HEAD_END, start)
+    return start, end
 
 
 class _Body:

@@ -32,6 +32,12 @@ TRIES = 3
 CLOSE_SECONDS = 5.0
 
 
+def check_url(url: str) -> None:
+    """Raise InvalidInput unless the APM can be at this URL."""
+    if not url.startswith(("http://", "https://")):
+        raise InvalidInput(f"--report-to {url}: expected http://HOST:PORT")
+
+
 class Observer:
     """Sends what ended to `POST /v1/accounts/1/events`.
 
@@ -55,8 +61,7 @@ class Observer:
         clock: Clock,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise InvalidInput(f"--report-to {url}: expected http://HOST:PORT")
+        check_url(url)
         self._app = app
         self._clock = clock
         self._client = create_http_client(
@@ -120,9 +125,7 @@ class Observer:
         headers = {"Content-Type": "application/json", "x-request-id": str(uuid.uuid4())}
         for attempt in range(TRIES):
             try:
-                answer = await self._client.post(
-                    "/v1/accounts/1/events", content=body, headers=headers
-                )
+                answer = await self._client.post(PATH, content=body, headers=headers)
             except httpx.HTTPError:
                 await asyncio.sleep(INTERVAL_SECONDS * attempt)
                 continue

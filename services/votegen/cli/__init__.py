@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotation
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -11,8 +13,7 @@ from svckit.cli import create_cli, run_cli, write_output
 from svckit.errors import ExitCode, InvalidInput
 
 if TYPE_CHECKING:
-    from svckit.clock import Clock
-    from votegen.adapters.observer import Observer
+    from votegen.adapters.processes import Surroundings
     from votegen.domain.plan import Plan
     from votegen.domain.results import Progress, Tally
 
@@ -107,13 +108,13 @@ def run(  # noqa: PLR0917 - one parameter per flag
     Exit code 0 when at least one request was answered with 2xx, 5 when none was, 130 when a
     signal ended the run early (the result so far is printed).
     """
-    from votegen.cli.flags import plan_of, shape_of  # noqa: PLC0415 - keeps --help fast
+    from svckit.clock import clock_from_environment  # noqa: PLC0415 - keeps --help fast
+    from votegen.adapters.processes import Surroundings  # noqa: PLC0415
+    from votegen.cli.flags import plan_of, shape_of  # noqa: PLC0415
     from votegen.report import FORMATS, render  # noqa: PLC0415
 
     if output not in FORMATS:
         raise InvalidInput(f"--output {output}: expected {', '.join(FORMATS)}")
-    if report_to is not None and processes > 1:
-        raise InvalidInput("--report-to needs a single process", hint="leave out --processes")
     wanted = plan_of(
         plan,
         targets=target,
@@ -130,13 +131,13 @@ def run(  # noqa: PLR0917 - one parameter per flag
         host_header=host_header,
         seed=seed,
     )
-    observer = None if report_to is None else (report_to, report_app, report_key)
-    document, interrupted = _run(
-        wanted,
-        processes=processes,
-        tls=(None if ca is None else str(ca), not insecure),
-        observer=observer,
+    surroundings = Surroundings(
+        clock_rate=clock_from_environment().rate,
+        authorities=None if ca is None else str(ca),
+        verify=not insecure,
+        observer=None if report_to is None else (report_to, report_app, report_key),
     )
+    document, interrupted = _run(wanted, surroundings, processes=processes)
     write_output(render(document, output), out=out)
     if interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
@@ -204,62 +205,31 @@ def export_plan(
     write_output(text, out=out)
 
 
-def _run(
-    plan: Plan,
-    *,
-    processes: int,
-    tls: tuple[str | None, bool],
-    observer: tuple[str, str, str] | None,
-) -> tuple[dict[str, Any], bool]:
+def _run(plan: Plan, surroundings: Surroundings, *, processes: int) -> tuple[dict[str, Any], bool]:
     """Run the plan; return its result and whether a signal ended it."""
-    import sys  # noqa: PLC0415 - keeps --help fast
-
-    from svckit.clock import clock_from_environment  # noqa: PLC0415
-    from votegen.adapters.processes import (  # noqa: PLC0415
-        run_here,
-        run_in_processes,
-        tls_context,
-    )
+    from votegen.adapters.processes import run_here, run_in_processes  # noqa: PLC0415
     from votegen.domain.results import detailed_document, result_document  # noqa: PLC0415
-    from votegen.report.text import progress_line  # noqa: PLC0415
+    from votegen.report.text import Teller  # noqa: PLC0415
 
-    clock = clock_from_environment()
-    terminal = sys.stderr.isatty()
+    teller = Teller(sys.stderr)
 
     def show(tally: Tally, progress: Progress) -> None:
-        sys.stderr.write(f"\r\x1b[K{progress_line(result_document(tally, progress))}")
-        sys.stderr.flush()
+        teller.tell(result_document(tally, progress))
 
-    on_progress = show if terminal else None
-    told: dict[str, int] | None = None
-    if processes > 1:
-        tally, progress, interrupted = run_in_processes(
-            plan, processes, clock_rate=clock.rate, tls=tls, on_progress=on_progress
-        )
-    else:
-        listener = None if observer is None else _observer(*observer, clock=clock)
-        tally, progress, interrupted = run_here(
-            plan,
-            clock_rate=clock.rate,
-            tls=tls_context(*tls),
-            on_progress=on_progress,
-            observer=listener,
-        )
-        told = None if listener is None else listener.counts()
-    if terminal:
-        sys.stderr.write("\n")
-    document = detailed_document(tally, progress)
-    if told is not None:
-        document["reported"] = told
-    return document, interrupted
-
-
-def _observer(url: str, app: str, key: str, *, clock: Clock) -> Observer:
-    from votegen.adapters.observer import Observer  # noqa: PLC0415 - slow to import
-
-    return Observer(url, app, key, clock=clock)
+    ran = (
+        run_in_processes(plan, surroundings, processes, on_progress=show)
+        if processes > 1
+        else run_here(plan, surroundings, on_progress=show)
+    )
+    teller.finish()
+    document = detailed_document(ran.tally, ran.progress)
+    if ran.reported is not None:
+        document["reported"] = ran.reported
+    return document, ran.interrupted
 
 
 def main() -> NoReturn:
     """Run the command line."""
+    # Until a command has its own way to end, a signal from outside is as one from the keyboard.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     run_cli(cli)

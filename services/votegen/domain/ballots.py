@@ -72,31 +72,49 @@ class BallotBox:
         split_a: share of votes for `a`, 0 to 1.
         gets: share of requests that only look at the page, 0 to 1.
         voters: new or returning.
+        part: which of the parts of a run these are for, from 0.
+        parts: how many there are; each takes every parts-th ballot, so that nobody votes twice.
     """
 
-    def __init__(self, *, seed: int, split_a: float, gets: float, voters: Voters) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int,
+        split_a: float,
+        gets: float,
+        voters: Voters,
+        part: int = 0,
+        parts: int = 1,
+    ) -> None:
         # Streams of their own, so that votes do not depend on how voters are chosen.
         streams = np.random.SeedSequence([seed, 0xB0]).spawn(3)
         self._ids, self._votes, self._looks = (np.random.default_rng(one) for one in streams)
         self._split_a = split_a
         self._gets = gets
-        self._pool = voter_ids(self._ids, voters.pool) if voters.pool else None
+        self._pool = voter_ids(_numbers(self._ids, voters.pool)) if voters.pool else None
+        self._mine = slice(part, None, parts)
+        self._parts = parts
 
     def take(self, count: int) -> Ballots:
-        """Return the next `count` ballots."""
+        """Return the next `count` ballots of this part."""
+        of_all, mine = count * self._parts, self._mine
         if self._pool is None:
-            ids = voter_ids(self._ids, count)
+            ids = voter_ids(_numbers(self._ids, of_all)[mine])
         else:
             pool = self._pool
-            ids = [pool[index] for index in self._ids.integers(len(pool), size=count)]
-        votes = np.where(self._votes.random(count) < self._split_a, b"a", b"b")
+            ids = [pool[index] for index in self._ids.integers(len(pool), size=of_all)[mine]]
+        votes = np.where(self._votes.random(of_all)[mine] < self._split_a, b"a", b"b")
         if self._gets:
-            votes = np.where(self._looks.random(count) < self._gets, b"", votes)
+            votes = np.where(self._looks.random(of_all)[mine] < self._gets, b"", votes)
         return Ballots(ids, votes.tolist())
 
 
-def voter_ids(rng: np.random.Generator, count: int) -> list[bytes]:
+def _numbers(rng: np.random.Generator, count: int) -> NDArray[np.uint64]:
+    """Return numbers of voters, of 15 hexadecimal digits each."""
+    return rng.integers(1 << 56, 1 << 60, size=count, dtype=np.uint64)
+
+
+def voter_ids(numbers: NDArray[np.uint64]) -> list[bytes]:
     """Return voter ids as the application writes them: hexadecimal digits without leading zero."""
-    numbers: NDArray[np.uint64] = rng.integers(1 << 56, 1 << 60, size=count, dtype=np.uint64)
     digits = numbers.astype(">u8").tobytes().hex().encode()
-    return [digits[end - _ID_DIGITS : end] for end in range(16, 16 * count + 1, 16)]
+    return [digits[end - _ID_DIGITS : end] for end in range(16, 16 * numbers.size + 1, 16)]

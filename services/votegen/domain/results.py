@@ -1,9 +1,11 @@
 """What a run came to.
 
     planned = requests whose intended time came
+            = sent + not_started
             = Σ targets.requests + abandoned + in_flight + backlog      (the last two 0 at the end)
     sent      were written to a connection; a request whose time-out ended before it got one,
               or that found no connection, counts as planned and as an error, not as sent
+              (so sent = ok + errors, where every request found a connection and none is left)
     completed got an answer, whatever its status
     requests  = ok + Σ errors, per target
 
@@ -154,6 +156,7 @@ def result_document(tally: Tally, progress: Progress) -> dict[str, Any]:
     return {
         "planned": tally.planned,
         "sent": tally.sent,
+        "not_started": tally.planned - tally.sent,
         "completed": tally.completed,
         "abandoned": tally.abandoned,
         "in_flight": progress.in_flight,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 DRAIN_SECONDS = 8.0
 PROGRESS_SECONDS = 1.0
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 async def run_to_end(
@@ -24,24 +25,32 @@ async def run_to_end(
 ) -> bool:
     """Run the engine; return whether a signal ended it early.
 
-    SIGINT and SIGTERM stop the schedule; what is under way may finish.
+    SIGINT and SIGTERM stop the schedule; what is under way may finish, but not after a second
+    signal. A run whose progress cannot be told to anybody ends, too.
     """
     interrupted = False
 
     def interrupt() -> None:
         nonlocal interrupted
+        engine.stop(drain_seconds=0.0 if interrupted else DRAIN_SECONDS)
         interrupted = True
-        engine.stop(drain_seconds=DRAIN_SECONDS)
+
+    def told(task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            engine.stop(drain_seconds=0.0)
 
     loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
+    for number in SIGNALS:
         loop.add_signal_handler(number, interrupt)
+    # Those that came before somebody was there to take them have been held back.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     progress = loop.create_task(_report(on_progress)) if on_progress else None
+    if progress is not None:
+        progress.add_done_callback(told)
     try:
         await engine.run(start_at=start_at)
     finally:
-        for number in signals:
+        for number in SIGNALS:
             loop.remove_signal_handler(number)
         if progress is not None:
             progress.cancel()

@@ -242,7 +242,7 @@ class Lane:
         room = self.limit - len(self._connections) - self._opening
         for _ in range(min(len(self._waiting) - self._opening, room)):
             self._opening += 1
-            self._connector.open(self)
+            self._connector.open(self, timeout_seconds=self._timeout)
 
     def _discard(self, connection: Connection) -> None:
         self._connections.discard(connection)

@@ -82,7 +82,12 @@ class Engine:
         self._ready: list[tuple[Lane, bytes]] = []
         self._at = 0
         self._ballots = BallotBox(
-            seed=plan.seed, split_a=plan.split_a, gets=plan.gets, voters=plan.voters
+            seed=plan.seed,
+            split_a=plan.split_a,
+            gets=plan.gets,
+            voters=plan.voters,
+            part=part,
+            parts=parts,
         )
         self._thinking: deque[float] = deque()
         self._lanes: dict[str, Lane] = {}
@@ -167,6 +172,7 @@ class Engine:
         self.settle()
         document = result_document(self.tally, self.progress())
         document["sent"] += self.in_flight
+        document["not_started"] -= self.in_flight
         return document
 
     def settle(self) -> None:

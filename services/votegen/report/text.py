@@ -2,7 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TextIO
+
+QUIET_SECONDS = 30.0
+"""Virtual time between two lines about a run whose progress goes to a file."""
+
+
+class Teller:
+    """Tells how a run goes: one line that changes on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._terminal = stream.isatty()
+        self._told = 0.0
+
+    def tell(self, document: dict[str, Any]) -> None:
+        """Show where the run stands, if it is time to."""
+        line = progress_line(document)
+        if self._terminal:
+            self._stream.write(f"\r\x1b[K{line}")
+        elif document["duration_s"] >= self._told + QUIET_SECONDS:
+            self._told = document["duration_s"]
+            self._stream.write(f"{line}\n")
+        self._stream.flush()
+
+    def finish(self) -> None:
+        """Leave the line."""
+        if self._terminal:
+            self._stream.write("\n")
 
 
 def progress_line(document: dict[str, Any]) -> str:
@@ -21,7 +48,8 @@ def render(document: dict[str, Any]) -> str:
     """Return the report of a finished run."""
     late = document["late"]
     counts = ", ".join(
-        f"{document[name]} {name}" for name in ("planned", "sent", "completed", "abandoned")
+        f"{document[name]} {name.replace('_', ' ')}"
+        for name in ("planned", "sent", "not_started", "completed", "abandoned")
     )
     late_times = f"p99 {number(late['p99_ms'])} ms, max {number(late['max_ms'])} ms"
     lines = [

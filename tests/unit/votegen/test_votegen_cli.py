@@ -58,7 +58,7 @@ def test_wrong_flags_are_refused_before_anything_is_sent(
         pytest.param(("--gets", "2"), "gets is 2, expected a share", id="gets"),
         pytest.param(("--output", "xml"), "expected text, json, csv", id="output"),
         pytest.param(
-            ("--report-to", "http://h", "--processes", "2"), "needs a single process", id="both"
+            ("--report-to", "1", "--processes", "2"), "expected http://HOST:PORT", id="both"
         ),
     ],
 )

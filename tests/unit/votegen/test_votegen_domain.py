@@ -343,8 +343,8 @@ def test_the_result_has_the_contracts_keys() -> None:
     tally = Tally(planned=3, sent=2, completed=2, targets={"canary": _tally(Outcome(status=200))})
     document = result_document(tally, Progress(duration_seconds=10.0, real_seconds=1.0))
     assert list(document) == [
-        "planned", "sent", "completed", "abandoned", "in_flight", "backlog", "reconnects",
-        "late", "duration_s", "duration_real_s", "rate", "rate_real", "targets",
+        "planned", "sent", "not_started", "completed", "abandoned", "in_flight", "backlog",
+        "reconnects", "late", "duration_s", "duration_real_s", "rate", "rate_real", "targets",
     ]  # fmt: skip
     target = document["targets"]["canary"]
     assert list(target) == [
@@ -422,7 +422,7 @@ def test_the_text_names_every_count() -> None:
     text = render(document, "text")
     for part in (
         "60s (6s real)",
-        "4 planned, 3 sent, 3 completed",
+        "4 planned, 3 sent, 1 not started, 3 completed",
         "canary: 2 requests (100.0%), 1 ok, http_5xx 1",
         "hash 7cd75c6d7c  2 requests, 1 errors",
     ):

@@ -80,7 +80,7 @@ class _Server:
             self._write(self.idle.pop(), VOTE, repeated=False)
         else:
             self.waiting.append((VOTE, False))
-            self.connector.open(self)
+            self.connector.open(self, timeout_seconds=10)
         await turn()
 
     async def vote(self, answer: bytes = PAGE, *, piece: int = 10_000) -> Outcome:
@@ -114,7 +114,7 @@ class _Server:
         assert connection not in self.idle
         self.reconnects += 1
         self.waiting.append((payload, True))
-        self.connector.open(self)
+        self.connector.open(self, timeout_seconds=10)
 
     def closed(self, connection: Connection) -> None:
         self.idle.remove(connection)
@@ -211,6 +211,8 @@ async def test_a_refused_connection_is_a_connect_error(server: _Server) -> None:
         pytest.param(b"", id="no-byte"),
         pytest.param(PAGE[:30], id="in-the-headers"),
         pytest.param(PAGE[:-1], id="in-the-body"),
+        pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n", id="behind-an-interim-answer"),
+        pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n" + PAGE[:-1], id="in-the-body-behind-it"),
     ],
 )
 async def test_a_connection_lost_before_the_end_is_a_reset(server: _Server, partial: bytes) -> None:
@@ -295,9 +297,21 @@ async def test_a_dropped_connection_says_nothing(server: _Server) -> None:
     assert len(server.wires) == 2
 
 
+async def test_a_connection_that_does_not_open_in_time_is_refused(server: _Server) -> None:
+    """A host that swallows packets, or a handshake without end, is a connect error."""
+
+    async def forever(_: Callable[[], HttpConnection], __: Endpoint) -> HttpConnection:
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
+
+    HttpConnector(ENDPOINT, connect=forever).open(server, timeout_seconds=0)
+    await turn()
+    assert server.outcomes == [Outcome(failure=ErrorKind.CONNECT)]
+
+
 async def test_closing_gives_up_on_connections_that_are_being_opened(server: _Server) -> None:
     """After the run nothing is opened."""
-    server.connector.open(server)
+    server.connector.open(server, timeout_seconds=10)
     server.connector.close()
     await turn()
     assert (server.wires, server.outcomes) == ([], [])
@@ -331,6 +345,28 @@ async def test_endless_spellings_of_versions_are_forgotten(server: _Server) -> N
         answer = PAGE.replace(b"7cd75c6d7c", b"hash%06d" % number)
         assert (await server.vote(answer)).pod_hash == f"hash{number:06}"
     assert len(server.connector._hashes) <= 100
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", id="a-second-answer"),
+        pytest.param(b"HTT", id="the-beginning-of-one"),
+        pytest.param(b"more than the length said", id="garbage"),
+    ],
+)
+async def test_one_request_has_one_answer(server: _Server, more: bytes) -> None:
+    """What follows an answer in the same bytes is nobody's: it counts for no request."""
+    assert await server.vote(PAGE + more) == Outcome(status=200, pod_hash="7cd75c6d7c")
+    assert server.wires[0].aborted
+    assert await server.vote() == Outcome(status=200, pod_hash="7cd75c6d7c")
+    assert len(server.wires) == 2
+
+
+async def test_a_status_that_there_is_not_is_a_protocol_error(server: _Server) -> None:
+    """An answer of status 0 is one, not the promise of another."""
+    outcome = await server.vote(b"HTTP/1.1 000 No\r\nContent-Length: 0\r\n\r\n")
+    assert outcome.error is ErrorKind.PROTOCOL
 
 
 async def test_data_that_nobody_asked_for_ends_the_connection(server: _Server) -> None:

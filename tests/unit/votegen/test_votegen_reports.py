@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from votegen.domain.outcome import Outcome
 from votegen.domain.results import Progress, Tally, TargetTally, detailed_document
 from votegen.report import FORMATS, render
+from votegen.report.text import Teller
 
 
 @pytest.fixture(name="document")
@@ -80,6 +81,25 @@ class _Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
+
+
+@pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "file"])
+def test_progress_is_a_line_that_changes_or_one_now_and_then(
+    document: dict[str, Any], *, terminal: bool
+) -> None:
+    """A log file gets a line every half minute, not one a second; a terminal gets no new lines."""
+    stream = io.StringIO()
+    stream.isatty = lambda: terminal  # type: ignore[method-assign]
+    teller = Teller(stream)
+    for second in range(1, 71):
+        teller.tell({**document, "duration_s": float(second)})
+    teller.finish()
+    lines = stream.getvalue().splitlines()
+    if terminal:
+        assert stream.getvalue().count("\r") == 70
+        assert lines[-1].startswith("\x1b[K70s  planned ")
+    else:
+        assert [line.split()[0] for line in lines] == ["30s", "60s"]
 
 
 def test_the_page_stands_alone_and_shows_the_figures(document: dict[str, Any]) -> None:
