@@ -31,26 +31,28 @@ LICENCE = "0123456789abcdef0123456789abcdef01234567"
 PROTOCOLS = (*WITH_QUANTILES, "api")
 
 
+async def _post(bench: Bench, path: str, body: Any) -> None:
+    if isinstance(body, list):
+        response = await bench.http.post(path, json=body, headers=KEY)
+        assert response.status_code in {200, 202}, response.text
+    else:
+        response = await bench.http.post(
+            path, content=body.SerializeToString(), headers={**KEY, **PROTOBUF}
+        )
+        # An OTLP answer without content is a success without partial failures.
+        assert (response.status_code, response.content) == (200, b"")
+
+
 async def _tell(bench: Bench, served: tuple[Served, ...]) -> None:
     """Send the same requests once over each protocol, each to an application of its name."""
-
-    async def post(path: str, body: Any) -> None:
-        if isinstance(body, list):
-            response = await bench.http.post(path, json=body, headers=KEY)
-            assert response.status_code in {200, 202}, response.text
-        else:
-            response = await bench.http.post(
-                path, content=body.SerializeToString(), headers={**KEY, **PROTOBUF}
-            )
-            # An OTLP answer without content is a success without partial failures.
-            assert (response.status_code, response.content) == (200, b"")
-
     for start in range(0, COUNT, 1000):
-        await post("/v1/accounts/1/events", as_events(served[start : start + 1000], "events"))
-        await post("/v1/traces", as_spans(served[start : start + 1000], "spans"))
+        await _post(
+            bench, "/v1/accounts/1/events", as_events(served[start : start + 1000], "events")
+        )
+        await _post(bench, "/v1/traces", as_spans(served[start : start + 1000], "spans"))
     for request in as_metrics(served, "otel"):
-        await post("/v1/metrics", request)
-    await post("/metric/v1", as_metric_api(served, "api"))
+        await _post(bench, "/v1/metrics", request)
+    await _post(bench, "/metric/v1", as_metric_api(served, "api"))
     await _tell_as_agent(bench, served)
 
 
@@ -112,6 +114,13 @@ async def _read(bench: Bench, app: str, path: str, **parameters: str) -> Any:
     return response.json()
 
 
+async def _batch(bench: Bench, app: str, *metrics: str) -> list[float]:
+    queries = [{"app": app, "metric": metric, "window": "5m"} for metric in metrics]
+    response = await bench.http.post("/v1/metrics:batch", json={"queries": queries}, headers=KEY)
+    assert response.status_code == 200, response.text
+    return [one["value"] for one in response.json()["results"]]
+
+
 async def test_protocols_and_readers_agree(bench: Bench, clock: ManualClock) -> None:
     """Counts and error rates are exact, p95 is within 2 %, whichever way in and whichever out."""
     served = traffic(clock.now())
@@ -143,12 +152,25 @@ async def test_protocols_and_readers_agree(bench: Bench, clock: ManualClock) -> 
         listed = await bench.http.get(
             "/v2/applications.json", params={"filter[name]": app}, headers=KEY
         )
+        number = listed.json()["applications"][0]["id"]
         summary = listed.json()["applications"][0]["application_summary"]
         assert summary["error_rate"] == pytest.approx(error_rate, abs=0.01), app
         assert summary["response_time"] == pytest.approx(1000 * mean, rel=1e-2), app
+        timeslices = await bench.http.get(
+            f"/v2/applications/{number}/metrics/data.json",
+            params={"names[]": ["HttpDispatcher", "Errors/all"], "summarize": "true"},
+            headers=KEY,
+        )
+        calls, failed = (
+            one["timeslices"][0]["values"] for one in timeslices.json()["metric_data"]["metrics"]
+        )
+        assert (calls["call_count"], failed["error_count"]) == (COUNT, errors), app
+        batch = await _batch(bench, app, "errorRate", "errorCount", "count")
+        assert batch == [pytest.approx(error_rate, abs=5e-5), errors, COUNT], app
     for app in WITH_QUANTILES:
         answered = await _read(bench, app, "/v1/metrics", metric="p95")
         assert answered["p95"] == pytest.approx(1000 * p95, rel=0.02), app
+        assert await _batch(bench, app, "p95") == [pytest.approx(1000 * p95, rel=0.02)], app
         row = await _nrql(bench, app, "percentile(duration, 95) AS p")
         assert row["p"]["95"] == pytest.approx(p95, rel=0.02), app
         (result,) = await _insights(bench, app, "percentile(duration, 95)")
@@ -163,7 +185,7 @@ async def test_protocols_and_readers_agree(bench: Bench, clock: ManualClock) -> 
 
 async def test_summaries_tell_no_quantile_anywhere(bench: Bench, clock: ManualClock) -> None:
     """Of sums alone a quantile would be made up: every reader refuses it or has none."""
-    await _tell(bench, traffic(clock.now()))
+    await _post(bench, "/metric/v1", as_metric_api(traffic(clock.now()), "api"))
     response = await bench.http.get(
         "/v1/metrics", params={"app": "api", "metric": "p95", "window": "5m"}, headers=KEY
     )

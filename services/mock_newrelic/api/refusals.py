@@ -13,7 +13,13 @@ from svckit.problem import MEDIA_TYPE, problem_body
 if TYPE_CHECKING:
     from svckit.errors import SuiteError
 
-_GRAPHQL_CODES = {401: "BAD_API_KEY", 403: "FORBIDDEN", 429: "TOO_MANY_REQUESTS"}
+_GRAPHQL_CODES = {
+    400: "BAD_USER_INPUT",
+    401: "BAD_API_KEY",
+    **dict.fromkeys((500, 502, 503, 504), "SERVER_ERROR"),
+}
+"""Classes that New Relic's clients know. They ask again upon SERVER_ERROR, so that nothing else may
+be called so; the others are named after their status."""
 _COLLECTOR_TYPES = {
     401: "NewRelic::Agent::LicenseException",
     409: "NewRelic::Agent::ForceRestartException",
@@ -35,7 +41,9 @@ def refusal(
     document: Any
     match surface:
         case Surface.NERDGRAPH:
-            code = _GRAPHQL_CODES.get(error.status, "SERVER_ERROR")
+            code = _GRAPHQL_CODES.get(error.status) or reason(error.status).upper().replace(
+                " ", "_"
+            )
             extensions = {"error_code": code, "errorClass": code}
             document = {"errors": [{"message": error.detail, "extensions": extensions}]}
         case Surface.INSIGHTS:
