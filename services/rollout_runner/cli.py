@@ -200,6 +200,34 @@ def report(
     write_output(RENDERERS[ReportFormat(form)](build_report(read_events(events))), out=out)
 
 
+@cli.command()
+def conformance(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Vector files, or folders of them; a file's name tells its kind."),
+    ],
+    argo_version: Version = ArgoVersion.V1_10,
+    output: Output = OutputFormat.TEXT,
+    out: Out = None,
+) -> None:
+    """Replay what Argo Rollouts was recorded doing against this engine.
+
+    Exit code 3 when any record comes to something else. The recordings are of 1.10; with
+    --argo-version 1.9 the values recorded of 1.9 are expected where there are any.
+
+    gatelab conformance tests/vectors/argo --output json
+    """
+    from rollout_runner.commands.conformance import (  # noqa: PLC0415 - keeps --help fast
+        replay_files,
+    )
+
+    if output not in {OutputFormat.TEXT, OutputFormat.JSON}:
+        raise InvalidInput(f"--output {output}: conformance gives text or json")
+    text, passed = replay_files(files, version=argo_version, as_json=output is OutputFormat.JSON)
+    write_output(text, out=out)
+    raise typer.Exit(ExitCode.OK if passed else ExitCode.GATE_FAILED)
+
+
 RunFolder = Annotated[
     Path | None, typer.Option("--dir", help="Folder of the run [the only one in progress].")
 ]

@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,12 +20,14 @@ from rollout_runner.adapters.cluster_network import Address
 from rollout_runner.adapters.providers.web import WebProvider
 from rollout_runner.argo.analysis import Metric
 from rollout_runner.argo.types import ArgoVersion, Measurement, Phase
+from rollout_runner.conformance.runner import read_records
+from rollout_runner.conformance.web import SERVER, WebCase, executed_case
 from svckit.clock import ManualClock
-from vectors.argo_replay_web import SERVER, WebCase, executed_web
 
 pytestmark = pytest.mark.anyio
 
-CASES = executed_web()
+VECTORS = Path(__file__).parents[1] / "vectors" / "argo"
+CASES = [executed_case(record) for record in read_records(VECTORS / "executed_web.json")]
 OK = answer(200, b'{"errorRate": 0.5}')
 
 
@@ -104,17 +107,21 @@ async def test_recorded_measurement(case: WebCase) -> None:
         "phase": measured.phase,
         "value": measured.value,
         "message": measured.message,
-    } == case.expected
+    } == case.expected(ArgoVersion.V1_10)
 
 
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(case, id=case.name) for case in CASES if case.expected_v1_9 != case.expected],
+    [
+        pytest.param(case, id=case.name)
+        for case in CASES
+        if case.expected(ArgoVersion.V1_9) != case.expected(ArgoVersion.V1_10)
+    ],
 )
 async def test_recorded_measurement_of_1_9(case: WebCase) -> None:
     """Where 1.9 comes to another phase or value, so does the provider."""
     measured, _ = await replay(case, ArgoVersion.V1_9)
-    expected = case.expected_v1_9
+    expected = case.expected(ArgoVersion.V1_9)
     assert (measured.phase, measured.value) == (expected["phase"], expected["value"])
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,12 +20,13 @@ from mock_newrelic_bench import ADMIN, APP, Bench
 from rollout_runner.argo.conditions import assess
 from rollout_runner.argo.expr import NrdbRow, NrdbRows
 from rollout_runner.argo.types import ArgoVersion, Phase
+from rollout_runner.conformance.runner import read_records
 from svckit.clock import ManualClock
-from vectors.argo_replay_web import load
 
 pytestmark = pytest.mark.anyio
 
-VECTORS = {vector["id"]: vector for vector in load("executed_newrelic")}
+_FILE = Path(__file__).parent / "argo" / "executed_newrelic.json"
+VECTORS = {vector["id"]: vector for vector in read_records(_FILE)}
 RECORDED = VECTORS["n01"]["observedRequest"]
 
 

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from rollout_runner.argo.gofloat import plain_float, scientific_float
+from rollout_runner.argo.gojson_syntax import syntax_error
 
 _UNSAFE = re.compile(r"[\x00-\x1f\"\\<>&\u2028\u2029\ud800-\udfff]")
 _SHORT_ESCAPES = {
@@ -46,7 +47,7 @@ def decode(text: str | bytes) -> Any:
     try:
         decoded = _DECODER.decode(text.strip(" \t\r\n"))
     except json.JSONDecodeError as error:
-        raise GoJsonError(f"invalid JSON: {error}") from None
+        raise GoJsonError(syntax_error(text) or str(error)) from None
     except RecursionError:
         raise GoJsonError("exceeded max depth") from None
     return _replace_surrogates(decoded) if _may_hold_surrogates(text) else decoded

@@ -105,7 +105,7 @@ def build_request(web: Mapping[str, Any]) -> WebRequest:
     Raises:
         WebProviderError: Argo records this message in an Error measurement and tries again.
     """
-    oauth2 = _oauth2(web)
+    oauth2 = read_oauth2(web)
     try:
         compile_path(web.get("jsonPath") or "{$}")
     except JsonPathError as error:
@@ -122,7 +122,10 @@ def build_request(web: Mapping[str, Any]) -> WebRequest:
     request = WebRequest(
         method=method,
         url=url,
-        headers=_headers(web.get("headers") or (), json_body=web.get("jsonBody") is not None),
+        headers=go_headers(
+            web.get("headers") or (),
+            content_type="" if web.get("jsonBody") is None else "application/json",
+        ),
         body=body,
         timeout_seconds=timeout if timeout > 0 else DEFAULT_TIMEOUT_SECONDS,
         insecure=bool(web.get("insecure")),
@@ -194,8 +197,13 @@ def _error(message: str) -> WebReading:
     return WebReading(phase=Phase.ERROR, message=message)
 
 
-def _oauth2(web: Mapping[str, Any]) -> OAuth2 | None:
-    config = (web.get("authentication") or {}).get("oauth2") or {}
+def read_oauth2(block: Mapping[str, Any]) -> OAuth2 | None:
+    """Return the client credentials of a provider block, None if it has none.
+
+    Raises:
+        WebProviderError: they are not complete.
+    """
+    config = (block.get("authentication") or {}).get("oauth2") or {}
     if not config.get("tokenUrl"):
         return None
     if not config.get("clientId") or not config.get("clientSecret"):
@@ -226,13 +234,20 @@ def _body(web: Mapping[str, Any], method: str) -> bytes:
         raise WebProviderError(str(error)) from None
 
 
-def _headers(given: Sequence[Mapping[str, str]], *, json_body: bool) -> tuple[tuple[str, str], ...]:
-    """Return the headers in canonical case; of equal names the last one wins."""
+def go_headers(
+    given: Sequence[Mapping[str, str]], *, content_type: str = ""
+) -> tuple[tuple[str, str], ...]:
+    """Return the headers that Go sends, in canonical case; of equal names the last one wins.
+
+    Args:
+        given: `headers` of a provider block.
+        content_type: put in the place of a given one, unless it is empty.
+    """
     headers: dict[str, str] = {}
     for header in given:
         headers[_canonical(str(header.get("key") or ""))] = str(header.get("value") or "")
-    if json_body:
-        headers["Content-Type"] = "application/json"
+    if content_type:
+        headers["Content-Type"] = content_type
     headers.setdefault("User-Agent", "Go-http-client/1.1")
     if "Range" not in headers:
         headers.setdefault("Accept-Encoding", "gzip")

@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING
 
 from rollout_runner.adapters.processes import die_with_parent
 from rollout_runner.adapters.providers.job_spec import JobError, check_name, read_job
-from rollout_runner.argo.types import ArgoVersion, Measurement, Phase
+from rollout_runner.argo.job import (
+    JOB_NAME,
+    JOB_NAMESPACE,
+    JobState,
+    polls,
+    resumed,
+    terminated,
+)
+from rollout_runner.argo.types import Measurement, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +34,7 @@ if TYPE_CHECKING:
 
     from rollout_runner.adapters.providers.job_spec import JobPlan, Values
     from rollout_runner.argo.analysis import Metric
+    from rollout_runner.argo.types import ArgoVersion
     from svckit.clock import Clock
 
 _FIRST_RETRY_SECONDS = 10.0
@@ -75,42 +84,35 @@ class JobProvider:
         return Measurement(
             phase=Phase.RUNNING,
             started_at=now,
-            resume_at=now if self._polls else None,
-            metadata={"job-name": measurement_name, "job-namespace": self._namespace},
+            resume_at=now if polls(self._version) else None,
+            metadata={JOB_NAME: measurement_name, JOB_NAMESPACE: self._namespace},
         )
 
     async def resume(self, metric: Metric, measurement: Measurement) -> Measurement:  # noqa: ARG002
         """Look whether the Job is done; while it is not, look again a little later."""
-        name = measurement.metadata["job-name"]
-        task = self._jobs.get(name)
-        if task is None or task.cancelled():
-            message = f'job.batch "{name}" not found'
-            return replace(measurement, phase=Phase.ERROR, message=message, resume_at=None)
-        if not task.done():
-            if not self._polls:
-                return measurement
-            now = self._clock.now()
-            elapsed = max(0.0, now - (measurement.started_at or now))
-            wait = max(_SOONEST_LOOK_SECONDS, math.sqrt(2 * elapsed))
-            return replace(measurement, resume_at=now + wait)
-        phase = Phase.SUCCESSFUL if task.result() else Phase.FAILED
-        return replace(measurement, phase=phase, resume_at=None)
+        now = self._clock.now()
+        after = resumed(measurement, self._states(), now=now, version=self._version)
+        if after.resume_at is not None:
+            return replace(after, resume_at=max(after.resume_at, now + _SOONEST_LOOK_SECONDS))
+        return after
 
     async def terminate(self, metric: Metric, measurement: Measurement) -> Measurement:  # noqa: ARG002
         """Kill the Job; before 1.10 that counted as a success."""
-        await self._cancel(measurement.metadata["job-name"])
-        phase = Phase.INCONCLUSIVE if self._polls else Phase.SUCCESSFUL
-        return replace(measurement, phase=phase, resume_at=None)
+        await self._cancel(measurement.metadata[JOB_NAME])
+        return terminated(measurement, now=self._clock.now(), version=self._version)
 
     async def close(self) -> None:
         """Kill what still runs."""
         for name in list(self._jobs):
             await self._cancel(name)
 
-    @property
-    def _polls(self) -> bool:
-        """Whether the version looks at a running Job by itself (1.10) or waits for its event."""
-        return self._version is ArgoVersion.V1_10
+    def _states(self) -> dict[str, JobState]:
+        """Return the Jobs as the cluster would show them: a cancelled one is gone."""
+        return {
+            name: JobState(conditions=_conditions(task))
+            for name, task in self._jobs.items()
+            if not task.cancelled()
+        }
 
     async def _cancel(self, name: str) -> None:
         task = self._jobs.get(name)
@@ -163,3 +165,9 @@ class JobProvider:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
+
+
+def _conditions(task: asyncio.Task[bool]) -> tuple[str, ...]:
+    if not task.done():
+        return ()
+    return ("Complete",) if task.result() else ("Failed",)

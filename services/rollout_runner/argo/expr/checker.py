@@ -24,18 +24,32 @@ from rollout_runner.argo.expr.gotypes import GoType, Kind
 from rollout_runner.argo.expr.predicate_types import PREDICATE_FUNCTIONS, PredicateTypes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from rollout_runner.argo.expr.environment import ArgoFunction
 
 Types = dict[nodes.Node, GoType]
 
 
-def check(tree: nodes.Node, result: GoType, dialect: Dialect) -> Types:
-    """Check a condition and return the static type of each of its nodes.
+def check(
+    tree: nodes.Node,
+    result: GoType | None,
+    dialect: Dialect,
+    *,
+    functions: Mapping[str, ArgoFunction] = ARGO_FUNCTIONS,
+) -> Types:
+    """Check an expression and return the static type of each of its nodes.
+
+    Args:
+        tree: the expression.
+        result: type of `result`; None where that name is not known.
+        dialect: the library to follow.
+        functions: what Argo puts in scope besides.
 
     Raises:
         ConditionError: an operation can never succeed with this result.
     """
-    checker = Checker(result, dialect)
+    checker = Checker(result, dialect, functions)
     checker.visit(tree)
     return checker.types
 
@@ -43,12 +57,15 @@ def check(tree: nodes.Node, result: GoType, dialect: Dialect) -> Types:
 class Checker:
     """One pass over a tree, keeping the variables and predicates that it is inside of."""
 
-    def __init__(self, result: GoType, dialect: Dialect) -> None:
+    def __init__(
+        self, result: GoType | None, dialect: Dialect, functions: Mapping[str, ArgoFunction]
+    ) -> None:
         self.types: Types = {}
         self.dialect = dialect
         self.modern = dialect is Dialect.V1_17
         self.unknown = go.UNKNOWN if self.modern else go.ANY
         self._result = result
+        self._argo = functions
         self._variables: dict[str, GoType] = {}
         self._functions = FUNCTIONS[dialect]
         self._binary = BinaryTypes(dialect)
@@ -93,16 +110,16 @@ class Checker:
         name = node.name
         if name in self._variables:
             return self._variables[name]
-        if name == "result":
+        if name == "result" and self._result is not None:
             return self._result
-        if name in ARGO_FUNCTIONS:
-            return ARGO_FUNCTIONS[name].type
+        if name in self._argo:
+            return self._argo[name].type
         if name in PREDICATE_FUNCTIONS[self.dialect]:
             return PREDICATE_FUNCTIONS[self.dialect][name] if self.modern else UNTYPED
         if name in self._functions:
             return self._functions[name].type if self.modern else UNTYPED
         if name == "$env":
-            raise ConditionError("$env is not supported here; write the name itself")
+            raise ConditionError("$env is supported with a name only, as in $env.result")
         raise ConditionError(f"unknown name {name}")
 
     def _unary(self, node: nodes.Unary) -> GoType:
@@ -213,7 +230,7 @@ class Checker:
 
     def _let(self, node: nodes.Let) -> GoType:
         name = node.name
-        if name == "result" or name in ARGO_FUNCTIONS:
+        if name in self._argo or (name == "result" and self._result is not None):
             raise ConditionError(f"cannot redeclare {name}")
         if name in self._functions or name in PREDICATE_FUNCTIONS[self.dialect]:
             raise ConditionError(f"cannot redeclare builtin {name}")

@@ -343,7 +343,7 @@ class _Parser:
         chained = isinstance(node, nodes.Chain)
         base = node.path if isinstance(node, nodes.Chain) else node
         called = self._tokens.current.is_bracket("(")
-        path: nodes.Node = nodes.Member(base, nodes.Literal(name.value), optional, called)
+        path = _member_of(base, nodes.Literal(name.value), optional=optional, method=called)
         if called:
             path = nodes.Call(path, self._list("(", ")"))
         return nodes.Chain(path) if chained or optional else path
@@ -355,9 +355,24 @@ class _Parser:
             start = self._expression(0)
         if start is not None and not self._tokens.current.is_operator(":"):
             self._tokens.expect_bracket("]")
-            member = nodes.Member(node, start, optional)
+            member = _member_of(node, start, optional=optional)
             return nodes.Chain(member) if optional else member
         self._tokens.advance()
         stop = None if self._tokens.current.is_bracket("]") else self._expression(0)
         self._tokens.expect_bracket("]")
         return nodes.Slice(node, start, stop)
+
+
+def _member_of(
+    base: nodes.Node, key: nodes.Node, *, optional: bool, method: bool = False
+) -> nodes.Node:
+    """Return the member; one of `$env` by a known name is that name itself."""
+    if (
+        isinstance(base, nodes.Identifier)
+        and base.name == "$env"
+        and isinstance(key, nodes.Literal)
+        and isinstance(key.value, str)
+        and not method
+    ):
+        return nodes.Identifier(key.value)
+    return nodes.Member(base, key, optional, method)

@@ -53,11 +53,12 @@ def compile_regex(pattern: str) -> re.Pattern[str]:
 
 
 class _Translator:
-    def __init__(self, pattern: str, *, multiline: bool = False) -> None:
+    def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._at = 0
         self._depth = 0
-        self._multiline = [multiline]  # of each open group
+        self._multiline = [False]  # of each open group
+        self._flags: list[list[str]] = [[]]  # of each open group: what stands for `(?i)` in it
         self._parts: list[str] = []
 
     def translate(self) -> str:
@@ -65,7 +66,7 @@ class _Translator:
             self._step(self._pattern[self._at])
         if self._depth:
             raise self._error("missing closing )", self._pattern)
-        return "".join(self._parts)
+        return "".join(self._parts) + ")" * len(self._flags[-1])
 
     def _error(self, reason: str, where: str) -> ConditionError:
         return ConditionError(f"error parsing regexp: {reason}: `{where}`")
@@ -80,6 +81,10 @@ class _Translator:
                 self._open_group()
             case ")":
                 self._close_group()
+            case "|" if self._flags[-1]:
+                # Flags reach over alternatives, the groups that stand for them do not.
+                self._parts += [")" * len(self._flags[-1]), "|", *self._flags[-1]]
+                self._at += 1
             case "[":
                 self._class()
             case "\\":
@@ -108,8 +113,7 @@ class _Translator:
     def _open_group(self) -> None:
         rest = self._pattern[self._at :]
         if not rest.startswith("(?"):
-            self._depth += 1
-            self._multiline.append(self._multiline[-1])
+            self._open(self._multiline[-1])
             self._emit("(", 1)
             return
         match = _GROUP.match(rest)
@@ -122,19 +126,17 @@ class _Translator:
         multiline = (multiline or "m" in flags) and "m" not in off
         if match[4] == ")":  # flags for the rest of this group
             self._multiline[-1] = multiline
-            self._scope_flags(flags, off, match[0])
+            self._flags[-1].append(_flag_group(flags, off))
+            self._emit(self._flags[-1][-1], len(match[0]))
             return
-        self._depth += 1
-        self._multiline.append(multiline)
+        self._open(multiline)
         opening = match[0] if match[4] is None or match[1] == ":" else _flag_group(flags, off)
         self._emit(opening.replace("(?<", "(?P<"), len(match[0]))
 
-    def _scope_flags(self, flags: str, off: str, opening: str) -> None:
-        """Apply `(?i)` to what follows; that is supported at the start of a pattern only."""
-        if self._at:
-            raise self._error("unsupported here (flags inside)", opening)
-        rest = _Translator(self._pattern[len(opening) :], multiline=self._multiline[-1])
-        self._emit(f"{_flag_group(flags, off)}{rest.translate()})", len(self._pattern))
+    def _open(self, multiline: bool) -> None:  # noqa: FBT001 - the state of the group
+        self._depth += 1
+        self._multiline.append(multiline)
+        self._flags.append([])
 
     def _group_error(self, rest: str) -> ConditionError:
         if rest.startswith(("(?P<", "(?<")) and not rest.startswith(("(?<=", "(?<!")):
@@ -148,7 +150,7 @@ class _Translator:
             raise self._error("unexpected )", self._pattern)
         self._depth -= 1
         self._multiline.pop()
-        self._emit(")", 1)
+        self._emit(")" * (1 + len(self._flags.pop())), 1)
 
     def _repeat(self, width: int) -> None:
         start = self._at

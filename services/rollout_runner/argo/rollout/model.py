@@ -167,16 +167,50 @@ class CanaryStrategy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BlueGreenStrategy:
+    """`spec.strategy.blueGreen`. Delays are seconds; None means that the manifest does not say."""
+
+    active_service: str
+    preview_service: str = ""
+    preview_replica_count: int | None = None
+    auto_promotion_enabled: bool = True
+    auto_promotion_seconds: int = 0
+    max_unavailable: IntOrPercent = IntOrPercent(value=25, percent=True)
+    scale_down_delay_seconds: int | None = None
+    scale_down_delay_revision_limit: int | None = None
+    abort_scale_down_delay_seconds: int | None = None
+    pre_promotion_analysis: RolloutAnalysis | None = None
+    post_promotion_analysis: RolloutAnalysis | None = None
+
+    @property
+    def scale_down_delay(self) -> int:
+        """Seconds that the former active pods are kept."""
+        if self.scale_down_delay_seconds is None:
+            return DEFAULT_SCALE_DOWN_DELAY_SECONDS
+        return self.scale_down_delay_seconds
+
+    @property
+    def abort_scale_down_delay(self) -> int | None:
+        """Seconds that the new pods are kept after an abort; None (given as 0) means for ever."""
+        if self.abort_scale_down_delay_seconds is None:
+            return DEFAULT_ABORT_SCALE_DOWN_DELAY_SECONDS
+        return self.abort_scale_down_delay_seconds or None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutSpec:
     """A Rollout as the controller sees it.
 
     `pod_hash` stands for the pod template: two specs with one hash have one template.
+    With `blue_green`, `canary` says nothing. `restart_at` is when all pods are to be new.
     `without_effect` names the fields that were read and change nothing outside a cluster.
     """
 
     name: str
     pod_hash: str
     canary: CanaryStrategy
+    blue_green: BlueGreenStrategy | None = None
+    restart_at: float | None = None
     namespace: str = ""
     replicas: int = DEFAULT_REPLICAS
     pod_labels: Mapping[str, str] = field(default_factory=dict)

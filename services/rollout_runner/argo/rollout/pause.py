@@ -28,6 +28,8 @@ class PauseReason(StrEnum):
 
     CANARY_PAUSE_STEP = "CanaryPauseStep"
     INCONCLUSIVE_ANALYSIS = "InconclusiveAnalysisRun"
+    BLUE_GREEN_PAUSE = "BlueGreenPause"
+    INCONCLUSIVE_EXPERIMENT = "InconclusiveExperiment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from rollout_runner.argo.rollout.conditions import (
 from rollout_runner.argo.rollout.status import RolloutPhase
 
 if TYPE_CHECKING:
-    from rollout_runner.argo.rollout.model import RolloutSpec
+    from rollout_runner.argo.rollout.model import BlueGreenStrategy, RolloutSpec
     from rollout_runner.argo.rollout.status import RolloutStatus
 
 
@@ -38,11 +38,29 @@ def rollout_phase(spec: RolloutSpec, status: RolloutStatus) -> tuple[RolloutPhas
 
 
 def _waiting_for(spec: RolloutSpec, status: RolloutStatus) -> str:
+    if spec.restart_at is not None and spec.restart_at != status.restarted_at:
+        return "rollout is restarting"
     if status.updated_replicas < spec.replicas:
         return "more replicas need to be updated"
     if status.available_replicas < status.updated_replicas:
         return "updated replicas are still becoming available"
+    if spec.blue_green is not None:
+        return _blue_green_waits_for(spec.blue_green, status)
     # Behind a router old pods may stay for their scale-down delay.
     if spec.canary.traffic_routing is None and status.replicas > status.updated_replicas:
         return "old replicas are pending termination"
     return "" if is_completed(status) else "waiting for all steps to complete"
+
+
+def _blue_green_waits_for(blue_green: BlueGreenStrategy, status: RolloutStatus) -> str:
+    active = status.blue_green.active_selector
+    if not active or active != status.current_pod_hash:
+        return "active service cutover pending"
+    if is_completed(status):
+        return ""
+    run = status.blue_green.post_promotion_run
+    if blue_green.post_promotion_analysis is not None and (
+        run is None or run.phase is None or not run.phase.completed
+    ):
+        return "waiting for analysis to complete"
+    return "waiting for post-promotion verification to complete"

@@ -60,6 +60,32 @@ class AnalysisRunRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BlueGreenStatus:
+    """What the blue-green strategy remembers.
+
+    `active_selector` and `preview_selector` are the hashes that the Services select;
+    `scaled_up_preview` is whether the preview was scaled from its own size to the full one.
+    """
+
+    active_selector: str = ""
+    preview_selector: str = ""
+    scaled_up_preview: bool = False
+    pre_promotion_run: AnalysisRunRef | None = None
+    post_promotion_run: AnalysisRunRef | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the block under Argo's names; what is empty there is absent here."""
+        document = {
+            "activeSelector": self.active_selector,
+            "previewSelector": self.preview_selector,
+            "scaleUpPreviewCheckPoint": self.scaled_up_preview,
+            "prePromotionAnalysisRunStatus": _run(self.pre_promotion_run),
+            "postPromotionAnalysisRunStatus": _run(self.post_promotion_run),
+        }
+        return {name: value for name, value in document.items() if value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutStatus:
     """A fresh status is that of a Rollout which no controller has seen yet.
 
@@ -86,6 +112,8 @@ class RolloutStatus:
     canary_weights: TrafficWeights | None = None
     current_step_analysis_run: AnalysisRunRef | None = None
     current_background_analysis_run: AnalysisRunRef | None = None
+    blue_green: BlueGreenStatus = BlueGreenStatus()
+    restarted_at: float | None = None
 
     @property
     def fully_promoted(self) -> bool:
@@ -143,6 +171,8 @@ class RolloutStatus:
             "HPAReplicas": self.replicas,
             "conditions": [_condition(condition) for condition in self.conditions],
             "canary": {name: value for name, value in canary.items() if value},
+            "blueGreen": self.blue_green.to_json(),
+            "restartedAt": None if self.restarted_at is None else _time(self.restarted_at),
         }
         shown = {name: value for name, value in document.items() if value}
         if self.current_step_index is not None:  # step 0 is a value, not an empty one

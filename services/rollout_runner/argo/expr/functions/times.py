@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from rollout_runner.argo.expr.errors import ConditionError
+from rollout_runner.argo.expr.functions.layouts import LAYOUTS, need_utc, parse_layout
 from rollout_runner.argo.expr.functions.spec import Function
 from rollout_runner.argo.expr.gotypes import (
     BOOL,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from rollout_runner.argo.expr.frame import Frame
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S%z")
 
 
 def _check_now(args: Sequence[GoType]) -> GoType:
@@ -57,16 +57,16 @@ def _check_date(args: Sequence[GoType]) -> GoType:
 
 
 def _date(_frame: Frame, args: Sequence[Any]) -> GoTime:
-    if len(args) > 1:
-        raise ConditionError("date() with a layout is not supported here; write an RFC 3339 time")
     text = need_string(args[0])
-    for layout in _FORMATS:
+    if len(args) > 1:
+        if len(args) > 2:
+            need_utc(need_string(args[2]))
+        return parse_layout(text, need_string(args[1]))
+    for layout in LAYOUTS:
         try:
-            moment = datetime.strptime(text, layout)  # noqa: DTZ007 - the zone is set below
-        except ValueError:
+            return parse_layout(text, layout)
+        except ConditionError:
             continue
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return GoTime((aware - _EPOCH) // timedelta(microseconds=1) * 1000)
     raise ConditionError(f"invalid date {text}")
 
 

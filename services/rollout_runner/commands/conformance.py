@@ -1,0 +1,43 @@
+"""`gatelab conformance`: vectors of Argo Rollouts against the runner's engine."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from rollout_runner.conformance.runner import replay_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rollout_runner.argo.types import ArgoVersion
+
+_INDEX = "INDEX"
+
+
+def replay_files(files: Sequence[Path], *, version: ArgoVersion, as_json: bool) -> tuple[str, bool]:
+    """Replay vector files; a folder stands for the files in it.
+
+    Returns:
+        The report, and whether every record that has a replay passed.
+
+    Raises:
+        InvalidInput: a file is no vector file.
+    """
+    reports = {str(file): replay_file(file, version) for file in _expanded(files)}
+    if as_json:
+        text = json.dumps({name: one.document() for name, one in reports.items()}, indent=2)
+    else:
+        text = "\n".join(report.text(name) for name, report in reports.items())
+    return text, not any(report.failed for report in reports.values())
+
+
+def _expanded(paths: Sequence[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += sorted(file for file in path.glob("*.json") if file.stem != _INDEX)
+        else:
+            found.append(path)
+    return found
