@@ -42,6 +42,8 @@ COMPONENTS = [
     ("staging-apm-gate", "staging"),
     ("stand-in", "qa"),
     ("monitoring", "platform"),
+    ("scale-out", "platform"),
+    ("external-secrets-platform", "platform"),
     ("votegen-jobs", "platform"),
     ("locust", "platform"),
     ("autoscaling", "qa"),

@@ -90,10 +90,10 @@ class Buildah:
             "--build-arg=VERSION=1.2.3",
             "--build-arg=REVISION=e3e1a9b",
             f"--volume={self.folder / 'wheels'}:/wheels:ro",
-            f"--file={IMAGES / 'Dockerfile'}",
+            f"--file={self.folder / 'context/deploy/images/Dockerfile'}",
             f"--target={target}",
             f"--tag={tag}",
-            str(ROOT),
+            str(self.folder / "context"),
             offline=True,
         )
         image = self.inspect(tag)["OCIv1"]
@@ -111,6 +111,15 @@ def _debian_mirror() -> str:
         if found:
             return found[1]
     pytest.skip("no Debian mirror is configured in /etc/apt/sources.list.d")
+
+
+def _context(folder: Path) -> None:
+    """Copy what the Dockerfile copies: the tree may change while the images are built."""
+    for name in ("services", "deploy", "scenarios"):
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy2(ROOT / name, folder / name)
 
 
 def _wheels(folder: Path) -> None:
@@ -132,6 +141,7 @@ def _buildah(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buildah]:
         pytest.skip(f"building images needs root and {', '.join(TOOLS)}; missing: {missing}")
     folder = tmp_path_factory.mktemp("images")
     (folder / "policy.json").write_text(POLICY)
+    _context(folder / "context")
     _wheels(folder)
     buildah = Buildah(folder=folder)
     base = folder / "base.tar"

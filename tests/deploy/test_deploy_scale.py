@@ -8,6 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from deploy_manifests import DEPLOY, ROOT, documents, only, pod_specs, rendered
@@ -145,3 +146,38 @@ def test_autoscalers_scale_rollouts() -> None:
             rollout = only(rendered(overlay), target["kind"], target["name"])
             replicas = rollout["spec"]["replicas"]
             assert each["spec"]["minReplicas"] <= replicas <= each["spec"]["maxReplicas"]
+
+
+def test_several_analyzers_share_their_evidence() -> None:
+    """User, password and database of the URL are those of the database that comes with it."""
+    database = documents(COMPONENTS / "scale-out" / "database.yaml")
+    replicas = documents(COMPONENTS / "scale-out" / "replicas.yaml")
+    secret = only(replicas, "Secret", "canary-analyzer-state")["stringData"]
+    url = urlsplit(secret["ANALYZER_STATE_URL"])
+    (server,) = only(database, "StatefulSet")["spec"]["template"]["spec"]["containers"]
+    env = {each["name"]: each.get("value") for each in server["env"]}
+    password = only(database, "Secret")["stringData"]["password"]
+    assert (url.scheme, url.hostname) == (
+        "postgresql",
+        only(database, "Service")["metadata"]["name"],
+    )
+    assert (url.username, url.password) == (env["POSTGRES_USER"], password)
+    assert url.path == f"/{env['POSTGRES_DB']}"
+
+
+def test_only_analyzers_reach_their_database() -> None:
+    """The component opens that way, and nobody else gets in."""
+    policies = [
+        each
+        for name in ("replicas", "database")
+        for each in documents(COMPONENTS / "scale-out" / f"{name}.yaml")
+        if each["kind"] == "NetworkPolicy"
+    ]
+    for each in policies:
+        each["metadata"]["namespace"] = APM
+    network = Network([*rendered("platform"), *policies])
+    database = Pod(namespace=APM, labels={"app": "canary-analyzer-db"})
+    for app in ("canary-analyzer", "mock-newrelic", "votegen"):
+        pod = Pod(namespace=APM, labels={"app": app})
+        assert network.allows(pod, database, 5432) is (app == "canary-analyzer")
+    assert not network.allows(Pod(namespace="argo-rollouts"), database, 5432)
