@@ -34,10 +34,8 @@ def replay_files(files: Sequence[Path], *, version: ArgoVersion, as_json: bool) 
 
 
 def _expanded(paths: Sequence[Path]) -> list[Path]:
+    """Return the vector files: those of a folder too, but never the index beside them."""
     found: list[Path] = []
     for path in paths:
-        if path.is_dir():
-            found += sorted(file for file in path.glob("*.json") if file.stem != _INDEX)
-        else:
-            found.append(path)
-    return found
+        found += sorted(path.glob("*.json")) if path.is_dir() else [path]
+    return [file for file in found if file.stem != _INDEX]
