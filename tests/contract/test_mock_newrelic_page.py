@@ -35,6 +35,18 @@ async def test_the_page_shows_rates_and_injections(bench: Bench) -> None:
         assert text in response.text
 
 
+async def test_the_page_says_on_top_that_it_lies(bench: Bench) -> None:
+    """As long as anything is in force; a rehearsal does not count."""
+    await bench.fill(1)
+    assert re.search(r'id="lying"[^>]* hidden', (await bench.http.get("/")).text)
+    await bench.inject({"set": 5.2}, dryRun=True)
+    assert re.search(r'id="lying"[^>]* hidden', (await bench.http.get("/")).text)
+    await bench.inject({"status": 503}, surface="nerdgraph", probability=0.5)
+    text = (await bench.http.get("/")).text
+    assert re.search(r'id="lying" href="#injections-title">1 injection in force<', text)
+    assert "surface=nerdgraph probability=0.5" in text
+
+
 async def test_the_page_loads_nothing_from_elsewhere(bench: Bench) -> None:
     """It is self-contained, and its policy allows no script but its own."""
     await bench.fill(1)

@@ -37,6 +37,8 @@ MAX_HASHES = 50
 MAX_DEPLOYMENTS = 20
 NOTHING = "no data"
 
+_NARROWING = ("metric", "surface", "window", "method", "client", "dryRun")
+"""What beside a selector decides whether an injection strikes."""
 _SERIES = ("errorRate", "throughput", "p50", "p95", "p99")
 _COLUMNS = ("errorRate", "httpErrorRate", "throughput", "p50", "p95", "p99")
 
@@ -71,6 +73,7 @@ class PageService:
         apps = list(self._store.applications(session))
         chosen = next((one for one in apps if one.name == app), apps[0] if apps else None)
         edges = _edges(span, now)
+        injections = self._injections.listed(session)
         return {
             "now": format_timestamp(now),
             "window": window,
@@ -81,9 +84,9 @@ class PageService:
             "x": edges[:-1],
             "arms": [] if chosen is None else _arms(chosen, span, edges, now),
             "hashes": [] if chosen is None else chosen.values("hash")[:MAX_HASHES],
+            "lying": _lying(injections),
             "injections": [
-                _injection(one, now, chosen.name if chosen else "")
-                for one in self._injections.listed(session)
+                _injection(one, now, chosen.name if chosen else "") for one in injections
             ],
             "deployments": []
             if chosen is None
@@ -194,12 +197,22 @@ def _with(text: str, unit: str) -> str:
     return text if text == NOTHING else text + unit
 
 
+def _lying(injections: list[dict[str, Any]]) -> str:
+    """Return how many injections are in force, in words; empty when answers are what they are."""
+    count = sum(one["active"] and not one.get("dryRun") for one in injections)
+    return f"{count} injection{'s' if count > 1 else ''} in force" if count else ""
+
+
 def _injection(listed: dict[str, Any], now: float, app: str) -> dict[str, Any]:
     starts, ends = parse_timestamp(listed["startsAt"]), parse_timestamp(listed["expiresAt"])
     left = f"{format_duration(max(0, round(ends - now)))}"
     scope = [
-        f"{name}={value}" for name, value in listed.items() if value and selector_name(name) == name
+        f"{name}={','.join(value) if isinstance(value, list) else value}"
+        for name, value in listed.items()
+        if value and (selector_name(name) == name or name in _NARROWING)
     ]
+    if listed["probability"] < 1:
+        scope.append(f"probability={listed['probability']:g}")
     return {
         "id": listed["id"],
         "app": listed["app"],

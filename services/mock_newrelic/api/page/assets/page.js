@@ -115,6 +115,8 @@
   // What the server rendered once is written again from every new state.
   function show() {
     byId("now").textContent = state.now;
+    byId("lying").textContent = state.lying;
+    byId("lying").hidden = !state.lying;
     byId("apps").replaceChildren(...state.apps.map((app) => {
       const address = new URL(location);
       address.searchParams.set("app", app.name);
@@ -132,12 +134,12 @@
     ]);
     if (byId("source")) byId("source").textContent = state.source ? "source: " + state.source : "";
     fill(byId("injections"), state.injections, (one) => [
-      ["", element("code", { textContent: one.id })], ["", one.app], ["", one.scope],
-      ["", element("code", { textContent: one.effect })], ["time", one.left], ["num", String(one.hits)],
+      ["", element("code", { textContent: one.id })], ["", one.app], ["text", one.scope],
+      ["text", element("code", { textContent: one.effect })], ["time", one.left], ["num", String(one.hits)],
       ["", clearButton(one.id)],
     ], "None: every answer is what was measured.");
     fill(byId("deployments"), state.deployments, (one) => [
-      ["time", one.at], ["", element("code", { textContent: one.revision })], ["", one.user], ["", one.description],
+      ["time", one.at], ["", element("code", { textContent: one.revision })], ["", one.user], ["text", one.description],
     ], "No marker for this application.");
     draw();
   }
