@@ -11,6 +11,7 @@ from pathlib import Path
 from reference import (
     cli,
     events,
+    lint_rules,
     metrics,
     openapi,
     problems,
@@ -31,6 +32,7 @@ def pages() -> dict[str, str]:
         "problems.md": problems.render(),
         "scenarios.md": scenarios.render(),
         "event-log.md": events.render(),
+        "lint-rules.md": lint_rules.render(),
         "rollout-fields.md": rollout_fields.render(),
         **{f"openapi/{name}": text for name, text in openapi.documents().items()},
     }

@@ -23,7 +23,8 @@ cli = create_cli(
         "gatelab demo\n"
         "gatelab run deploy/overlays/qa --scenario scenarios/apm-outage.yaml --speed 20\n"
         "gatelab promote  # in another terminal, while a run is paused\n"
-        "gatelab report .gatelab/run/events.jsonl --format markdown"
+        "gatelab report .gatelab/run/events.jsonl --format markdown\n"
+        "gatelab lint deploy/overlays/qa"
     ),
 )
 
@@ -36,6 +37,24 @@ class OutputFormat(StrEnum):
     JUNIT = "junit"
     MARKDOWN = "markdown"
     HTML = "html"
+
+
+class LintOutput(StrEnum):
+    """Forms of findings."""
+
+    TEXT = "text"
+    JSON = "json"
+    JUNIT = "junit"
+    SARIF = "sarif"
+    MARKDOWN = "markdown"
+
+
+class Threshold(StrEnum):
+    """Severities of findings."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
 
 
 class PauseOn(StrEnum):
@@ -226,6 +245,73 @@ def conformance(
     text, passed = replay_files(files, version=argo_version, as_json=output is OutputFormat.JSON)
     write_output(text, out=out)
     raise typer.Exit(ExitCode.OK if passed else ExitCode.GATE_FAILED)
+
+
+@cli.command()
+def lint(  # noqa: PLR0917 - one parameter per flag
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Kustomize overlays, folders or files of manifests."),
+    ] = None,
+    argo_version: Version = ArgoVersion.V1_9,
+    output: Annotated[LintOutput, typer.Option(help="Form of the findings.")] = LintOutput.TEXT,
+    out: Out = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these rules: GL308, or GL4 for all that begin so; repeatable."),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(help="Not these rules, written likewise.")
+    ] = None,
+    fail_on: Annotated[
+        Threshold, typer.Option(help="Least severity that makes the exit code 3.")
+    ] = Threshold.WARNING,
+    rules: Annotated[bool, typer.Option("--rules", help="List all rules.")] = False,  # noqa: FBT002
+    explain: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Say all about one rule.")
+    ] = None,
+) -> None:
+    """Find invalid and dangerous gates, without running anything.
+
+    Exit code: 0 clean, 3 findings at or above --fail-on, 2 when PATH cannot be read. A comment
+    `# gatelab: ignore CODE reason` in a manifest accepts a finding.
+
+    gatelab lint deploy/overlays/qa --output sarif --out lint.sarif
+
+    gatelab lint rollout.yaml gate.yaml --argo-version 1.8 --fail-on error
+    """
+    from rollout_runner.commands.lint import (  # noqa: PLC0415 - keeps --help fast
+        LintFormat,
+        LintRequest,
+        chosen_codes,
+        explain_code,
+        perform_lint,
+        render_findings,
+    )
+    from rollout_runner.lint import RULES, Severity  # noqa: PLC0415
+    from rollout_runner.lint.render import render_rules, summary  # noqa: PLC0415
+
+    if rules or explain:
+        write_output(explain_code(explain) if explain else render_rules(RULES), out=out)
+        return
+    if not paths:
+        raise InvalidInput(
+            "give at least one PATH to look at",
+            hint="gatelab lint deploy/overlays/qa, or gatelab lint --rules",
+        )
+    request = LintRequest(
+        paths=tuple(paths),
+        version=argo_version,
+        codes=chosen_codes(select or (), ignore or ()),
+    )
+    findings = perform_lint(request)
+    threshold = Severity(fail_on)
+    text = render_findings(findings, LintFormat(output), request, threshold)
+    if text:
+        write_output(text, out=out)
+    typer.echo(summary(findings), err=True)
+    failed = any(each.severity.reaches(threshold) for each in findings)
+    raise typer.Exit(ExitCode.GATE_FAILED if failed else ExitCode.OK)
 
 
 RunFolder = Annotated[

@@ -101,3 +101,30 @@ class ClusterAnalysisTemplate(KubeObject):
     api_group_version: ClassVar[str] = ARGO
 
     spec: AnalysisTemplateSpec
+
+
+class TtlStrategy(Fields):
+    """How long a completed run is kept."""
+
+    seconds_after_completion: Int32 | None = None
+    seconds_after_failure: Int32 | None = None
+    seconds_after_success: Int32 | None = None
+
+
+class AnalysisRunSpec(Fields):
+    """`spec` of a run: templates are flattened before it is made."""
+
+    metrics: list[Metric]
+    args: ListOf[Argument]
+    dry_run: ListOf[DryRun]
+    measurement_retention: ListOf[MeasurementRetention]
+    terminate: bool = False
+    ttl_strategy: TtlStrategy | None = None
+
+
+class AnalysisRun(KubeObject):
+    """A run that somebody creates by hand; a rollout makes its own."""
+
+    api_group_version: ClassVar[str] = ARGO
+
+    spec: AnalysisRunSpec

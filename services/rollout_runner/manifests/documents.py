@@ -42,8 +42,18 @@ class Document:
 
     def place(self, path: Sequence[str | int] = ()) -> str:
         """Return `file:line` of the field, or of the closest field around it that exists."""
-        nodes = self._nodes(path)
-        return f"{self.source}:{_line(nodes[-1][0])}"
+        return f"{self.source}:{self.position(path)[0]}"
+
+    def position(self, path: Sequence[str | int] = (), text_line: int = 0) -> tuple[int, int]:
+        """Return line and column, from 1, of a field or of the closest one that exists.
+
+        `text_line` counts lines inside of a block of text (`|`, `>`); elsewhere it says nothing.
+        """
+        place, value = self._nodes(path)[-1]
+        if text_line and isinstance(value, yaml.ScalarNode) and value.style in {"|", ">"}:
+            return _line(value) + text_line, 1
+        mark = place.start_mark
+        return (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
 
     def written(self, path: Sequence[str | int]) -> str:
         """Return a scalar as it stands in the text; empty for what is no scalar."""
@@ -90,6 +100,22 @@ def read_documents(source: Source) -> Iterator[Document]:
         raise InvalidInput(
             f"{source.name}: not valid YAML: {said}", hint="is this a text file in UTF-8?"
         ) from None
+
+
+def read_operations(source: Source) -> Iterator[Document]:
+    """Yield the entries of a YAML list of mappings, such as a JSON patch; nothing for another text.
+
+    Raises:
+        InvalidInput: a value is none that Kubernetes' tools would all understand the same way.
+    """
+    try:
+        node = yaml.compose(source.text, Loader=_Loader)
+    except yaml.YAMLError:
+        return
+    for each in node.value if isinstance(node, yaml.SequenceNode) else ():
+        if isinstance(each, yaml.MappingNode):
+            value = _Builder(source.name).build(each)
+            yield Document(value=value, source=source.name, node=each)
 
 
 def items_of_list(document: Document) -> Iterator[Document]:
@@ -214,9 +240,22 @@ def _is_merge(node: yaml.Node) -> bool:
 def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
     """Return the node that stands for the field's place, and the node of its value."""
     if isinstance(node, yaml.MappingNode):
-        return next(((key, value) for key, value in node.value if key.value == part), None)
+        own = next(((key, value) for key, value in node.value if key.value == part), None)
+        return own or _merged_child(node, part)
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
         return node.value[part], node.value[part]
+    return None
+
+
+def _merged_child(node: yaml.MappingNode, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+    """Look behind `<<`: the field stands where the anchor is."""
+    for key, value in node.value:
+        if _is_merge(key):
+            bases = value.value if isinstance(value, yaml.SequenceNode) else [value]
+            for base in bases:
+                found = _child(base, part)
+                if found is not None:
+                    return found
     return None
 
 

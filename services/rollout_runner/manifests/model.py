@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, PrivateAttr, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -62,6 +62,14 @@ class ObjectMeta(Fields):
     owner_references: Any = None
     managed_fields: Any = None
     self_link: Any = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_to_come(cls, fields: Any) -> Any:
+        """Let `generateName` stand for the name that the API server makes of it."""
+        if isinstance(fields, dict) and "name" not in fields and fields.get("generateName"):
+            return fields | {"name": f"{fields['generateName']}generated"}
+        return fields
 
 
 class KubeObject(Fields):

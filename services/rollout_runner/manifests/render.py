@@ -17,7 +17,7 @@ from svckit.errors import InvalidInput, NotFound, Unavailable
 if TYPE_CHECKING:
     from pathlib import Path
 
-_KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 _RENDERERS: Final = (("kubectl", "kustomize"), ("kustomize", "build"))
 _TIMEOUT_SECONDS: Final = 30
@@ -45,12 +45,11 @@ def read_sources(path: Path) -> tuple[Source, ...]:
     """Return the texts at a path, each with its name; raises as `render` does."""
     if not path.exists():
         raise NotFound(f"{path}: there is no such file or folder", hint=_neighbours(path))
-    if path.name in _KUSTOMIZATIONS:
-        return (_kustomize(path.parent),)
+    folder = kustomization_folder(path)
+    if folder is not None:
+        return (_kustomize(folder),)
     if not path.is_dir():  # a pipe will do, as in `gatelab run <(kubectl kustomize …)`
         return (_read(path),)
-    if any((path / name).is_file() for name in _KUSTOMIZATIONS):
-        return (_kustomize(path),)
     files = sorted(each for each in path.iterdir() if each.suffix in _SUFFIXES and each.is_file())
     if not files:
         raise InvalidInput(
@@ -58,6 +57,15 @@ def read_sources(path: Path) -> tuple[Source, ...]:
             hint=f"give a kustomize overlay, a file, or a folder of files; {_contents(path)}",
         )
     return tuple(_read(each) for each in files)
+
+
+def kustomization_folder(path: Path) -> Path | None:
+    """Return the folder of the kustomization that a path means; None if it means none."""
+    if path.name in KUSTOMIZATIONS:
+        return path.parent
+    if any((path / name).is_file() for name in KUSTOMIZATIONS):
+        return path
+    return None
 
 
 def _kustomize(folder: Path) -> Source:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import difflib
 import types
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from rollout_runner.manifests.documents import Path
 from rollout_runner.manifests.model import KubeObject, dotted
 from svckit.errors import InvalidInput
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-    from rollout_runner.manifests.documents import Document, Path
+    from rollout_runner.manifests.documents import Document
 
 ObjectT = TypeVar("ObjectT", bound=KubeObject)
 
@@ -44,26 +47,59 @@ def read_object(document: Document, model: type[ObjectT]) -> ObjectT:
         InvalidInput: a field is unknown, missing or of another type. The detail tells of the first
             one; `errors` holds them all.
     """
-    try:
-        found = model.model_validate(document.value)
-    except ValidationError as error:
-        problems = error.errors(include_url=False)
-        raise _invalid(
-            document, model, [_explain(document, model, each) for each in problems]
-        ) from None
-    nulls = [(path, "expected a value, got null", _NULL_HINT) for path in _nulls(found)]
-    if nulls:
-        raise _invalid(document, model, nulls)
+    found = _read(document, model)
+    if isinstance(found, list):
+        raise _invalid(document, model, found)
     return found.from_document(document)
+
+
+def schema_problems(document: Document, model: type[KubeObject]) -> list[Problem]:
+    """Return everything that the schema of its kind has against a document."""
+    found = _read(document, model)
+    return found if isinstance(found, list) else []
+
+
+class ProblemKind(StrEnum):
+    """What the schema has against a field."""
+
+    UNKNOWN = "unknown"
+    MISSING = "missing"
+    TYPE = "type"
+    NULL = "null"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One field that the schema refuses: where, what, and what to do."""
+
+    kind: ProblemKind
+    path: Path
+    message: str
+    hint: str
 
 
 _CRD_HINT: Final = "the API server would refuse it too"
 _NULL_HINT: Final = "leave the field out, or give it a value (`{}` for an empty mapping)"
-_Problem = tuple["Path", str, str]
 
 
-def _invalid(document: Document, model: type[KubeObject], problems: list[_Problem]) -> InvalidInput:
-    path, message, hint = problems[0]
+def _read(document: Document, model: type[ObjectT]) -> ObjectT | list[Problem]:
+    try:
+        found = model.model_validate(document.value)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        return [_explain(document, model, each) for each in problems]
+    nulls = [
+        Problem(
+            kind=ProblemKind.NULL, path=path, message="expected a value, got null", hint=_NULL_HINT
+        )
+        for path in _nulls(found)
+    ]
+    return nulls or found
+
+
+def _invalid(document: Document, model: type[KubeObject], problems: list[Problem]) -> InvalidInput:
+    path, message, hint = problems[0].path, problems[0].message, problems[0].hint
     metadata = document.value.get("metadata")
     name = metadata.get("name", "?") if isinstance(metadata, dict) else "?"
     rest = len(problems) - 1
@@ -71,24 +107,28 @@ def _invalid(document: Document, model: type[KubeObject], problems: list[_Proble
         f"{document.place(path)}: {model.__name__}/{name}: {dotted(path)}: {message}"
         + (f" (and {rest} more)" if rest else ""),
         hint=hint,
-        errors=tuple({"loc": dotted(path), "msg": message} for path, message, _ in problems),
+        errors=tuple({"loc": dotted(each.path), "msg": each.message} for each in problems),
     )
 
 
-def _explain(document: Document, model: type[KubeObject], error: ErrorDetails) -> _Problem:
+def _explain(document: Document, model: type[KubeObject], error: ErrorDetails) -> Problem:
     path: Path = tuple(error["loc"])
     match error["type"]:
         case "extra_forbidden":
-            return path, "unknown field", _closest(str(path[-1]), _fields_at(model, path[:-1]))
+            kind, message = ProblemKind.UNKNOWN, "unknown field"
+            hint = _closest(str(path[-1]), _fields_at(model, path[:-1]))
         case "missing":
-            return path, "required field is missing", f"add `{path[-1]}` to {_parent(path)}"
-        case kind if kind in _EXPECTED:
+            kind, message = ProblemKind.MISSING, "required field is missing"
+            hint = f"add `{path[-1]}` to {_parent(path)}"
+        case expected if expected in _EXPECTED:
             found = _described(error["input"], secret=model.holds_secrets)
-            message = f"expected {_EXPECTED[kind]}, got {found}"
+            kind, message = ProblemKind.TYPE, f"expected {_EXPECTED[expected]}, got {found}"
             written = "" if model.holds_secrets else document.written(path)
-            return path, message, _type_hint(kind, error["input"], written)
+            hint = _type_hint(expected, error["input"], written)
         case _:
-            return path, error["msg"].removeprefix("Value error, "), _CRD_HINT
+            kind, hint = ProblemKind.OTHER, _CRD_HINT
+            message = error["msg"].removeprefix("Value error, ")
+    return Problem(kind=kind, path=path, message=message, hint=hint)
 
 
 def _type_hint(kind: str, found: Any, written: str) -> str:

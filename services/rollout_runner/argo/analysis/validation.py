@@ -32,14 +32,15 @@ def validate_metrics(metrics: Sequence[Metric]) -> None:
 
 def _problem(metric: Metric) -> str:
     return (
-        _limit_problem(metric)
-        or (_count_problem(metric) if metric.count > 0 else "")
-        or _time_problem(metric)
-        or _provider_problem(metric)
+        limit_problem(metric)
+        or (count_problem(metric) if metric.count > 0 else "")
+        or time_problem(metric)
+        or provider_problem(metric)
     )
 
 
-def _limit_problem(metric: Metric) -> str:
+def limit_problem(metric: Metric) -> str:
+    """Return what is wrong with a limit by itself; empty when nothing is."""
     if metric.consecutive_success_limit < 0:
         return "consecutiveSuccessLimit must be >= 0"
     if metric.failure_limit < -1:
@@ -53,7 +54,8 @@ def _limit_problem(metric: Metric) -> str:
     return ""
 
 
-def _count_problem(metric: Metric) -> str:
+def count_problem(metric: Metric) -> str:
+    """Return which limit a positive count cannot satisfy; empty when none."""
     count, successes = metric.count, metric.consecutive_success_limit
     if metric.failure_limit >= 0:
         if count < metric.failure_limit + successes:
@@ -68,7 +70,8 @@ def _count_problem(metric: Metric) -> str:
     return ""
 
 
-def _time_problem(metric: Metric) -> str:
+def time_problem(metric: Metric) -> str:
+    """Return what is wrong with interval and delay; empty when nothing is."""
     if metric.count > 1 and not metric.interval:
         return "interval must be specified when count > 1"
     # Argo calls the initial delay `startDelay` in this message.
@@ -81,7 +84,8 @@ def _time_problem(metric: Metric) -> str:
     return ""
 
 
-def _provider_problem(metric: Metric) -> str:
+def provider_problem(metric: Metric) -> str:
+    """Return whether there are no or several providers; empty when there is one."""
     match len(metric.provider_names):
         case 0:
             return "no provider specified"
