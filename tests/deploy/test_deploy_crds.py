@@ -46,6 +46,7 @@ COMPONENTS = [
     ("external-secrets-platform", "platform"),
     ("votegen-jobs", "platform"),
     ("locust", "platform"),
+    ("fast-rollback", "qa"),
     ("autoscaling", "qa"),
     ("autoscaling", "staging"),
 ]

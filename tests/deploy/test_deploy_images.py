@@ -235,7 +235,7 @@ def configuration(buildah: Buildah, target: str) -> dict[str, Any]:
 
 
 def note(target: str, **measured: float) -> None:
-    """Keep what was measured in .gatelab/images.json, for docs/guides/sizing.md."""
+    """Keep what was measured in .gatelab/images.json, for docs/guides/scale-out.md."""
     path = ROOT / ".gatelab" / "images.json"
     path.parent.mkdir(exist_ok=True)
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
