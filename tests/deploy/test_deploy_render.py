@@ -12,10 +12,13 @@ from deploy_manifests import DEPLOY, only, parse
 pytestmark = pytest.mark.deploy
 
 
-def test_committed_manifests_equal_the_sources(kustomize: Callable[[Path], str]) -> None:
+@pytest.mark.parametrize("overlay", ["dev", "qa", "staging", "platform"])
+def test_committed_manifests_equal_the_sources(
+    kustomize: Callable[[Path], str], overlay: str
+) -> None:
     """A machine without kubectl runs exactly what kubectl would render."""
-    committed = (DEPLOY / "rendered" / "qa.yaml").read_text(encoding="utf-8")
-    assert committed == kustomize(DEPLOY / "overlays" / "qa"), "run `make render`"
+    committed = (DEPLOY / "rendered" / f"{overlay}.yaml").read_text(encoding="utf-8")
+    assert committed == kustomize(DEPLOY / "overlays" / overlay), "run `make render`"
 
 
 def test_every_overlay_is_rendered() -> None:

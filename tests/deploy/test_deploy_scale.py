@@ -98,12 +98,12 @@ def test_locust_workers_find_their_master(tmp_path: Path) -> None:
     writer = container(master, "initContainers")["args"]
     assert writer == container(worker, "initContainers")["args"]
     written = tmp_path / "locustfile.py"
-    places = {"/plan/plan.yaml": str(PLAN), "--out=/work/locustfile.py": f"--out={written}"}
+    places = {"/plan/plan.yaml": str(PLAN), "--out=/locust/locustfile.py": f"--out={written}"}
     arguments = [places.get(each, each) for each in writer]
     subprocess.run([sys.executable, "-m", "votegen", *arguments], check=True)
     compile(written.read_text(encoding="utf-8"), written, "exec")
     for spec in (master, worker):
-        assert "--locustfile=/work/locustfile.py" in container(spec)["args"]
+        assert "--locustfile=/locust/locustfile.py" in container(spec)["args"]
 
 
 @pytest.mark.parametrize(
