@@ -150,7 +150,34 @@ BLOCKS = (
     Block(
         place="spec.metrics[].provider",
         model=providers.MetricProvider,
-        honoured={"web": "Real HTTP; cluster names lead to the programs of the bench.", "job": ""},
+        honoured={
+            "web": "Real HTTP; cluster names lead to the programs of the bench.",
+            "prometheus": "As `web`. Not in virtual time.",
+            "newRelic": "NerdGraph, with the client's retries. Not in virtual time. The profile is"
+            " a Secret among the manifests, the controller's namespace first.",
+            "job": "Not in virtual time.",
+        },
+        without_effect={},
+    ),
+    Block(
+        place="spec.metrics[].provider.prometheus",
+        model=providers.PrometheusMetric,
+        honoured={
+            "address": "Empty: environment variable ARGO_ROLLOUTS_PROMETHEUS_ADDRESS.",
+            "query": "",
+            "timeout": "Real time; 30 unless given, 0 is over at once.",
+            "insecure": "",
+            "headers": "",
+            "rangeQuery": "",
+            "authentication": "`oauth2`, and from 1.10 on `basicAuth`. `sigv4` is an Error where"
+            " Argo would use it (`aps-workspaces`).",
+        },
+        without_effect={},
+    ),
+    Block(
+        place="spec.metrics[].provider.newRelic",
+        model=providers.NewRelicMetric,
+        honoured={"query": "", "profile": "", "timeout": ""},
         without_effect={},
     ),
     Block(

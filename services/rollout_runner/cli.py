@@ -220,6 +220,71 @@ def report(
 
 
 @cli.command()
+def analyze(  # noqa: PLR0917 - one parameter per flag
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TEMPLATE",
+            help="File, folder or overlay with AnalysisTemplates and the Secrets they need.",
+        ),
+    ],
+    arg: Annotated[
+        list[str] | None, typer.Option(help="Argument as NAME=VALUE; may be repeated.")
+    ] = None,
+    template: Annotated[
+        list[str] | None,
+        typer.Option(help="Which template, when there are several; may be repeated [all]."),
+    ] = None,
+    resolve: Annotated[
+        list[str] | None,
+        typer.Option(help="Where a cluster name answers: SERVICE.NAMESPACE=HOST:PORT."),
+    ] = None,
+    terminate_after: Annotated[
+        str | None,
+        typer.Option(help="End the run after this time, as Argo does at full promotion."),
+    ] = None,
+    argo_version: Version = ArgoVersion.V1_9,
+    output: Output = OutputFormat.TEXT,
+    out: Out = None,
+    quiet: Quiet = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Run one analysis against live endpoints, in real time, and print its status as Argo's.
+
+    Exit code: 0 Successful, 3 Failed, 4 Inconclusive, 5 Error.
+
+    gatelab analyze gate.yaml --arg app-name=vote --resolve apm.monitoring=127.0.0.1:8080
+    """
+    from rollout_runner.commands.analyze import (  # noqa: PLC0415 - keeps --help fast
+        AnalyzeRequest,
+        parse_addresses,
+        parse_pairs,
+        render_status,
+    )
+    from rollout_runner.commands.analyze import analyze as run_analysis  # noqa: PLC0415
+    from svckit.durations import DurationError, parse_duration  # noqa: PLC0415
+
+    if output not in {OutputFormat.TEXT, OutputFormat.JSON}:
+        raise InvalidInput(f"--output {output}: an analysis gives text or json")
+    try:
+        seconds = None if terminate_after is None else parse_duration(terminate_after)
+    except DurationError as error:
+        raise InvalidInput(f"--terminate-after: {error}", hint="for example 30s or 5m") from None
+    document, code = run_analysis(
+        AnalyzeRequest(
+            path=path,
+            templates=tuple(template or ()),
+            args=parse_pairs("--arg", arg or ()),
+            addresses=parse_addresses(resolve or ()),
+            argo_version=argo_version,
+            terminate_after=seconds,
+            quiet=quiet,
+        )
+    )
+    write_output(render_status(document, as_json=output is OutputFormat.JSON), out=out)
+    raise typer.Exit(code)
+
+
+@cli.command()
 def conformance(
     files: Annotated[
         list[Path],

@@ -36,6 +36,8 @@ DEFAULT_QUERY_SECONDS: Final = 5
 CLIENT_SECONDS: Final = 30
 """The client gives up on one attempt after this time, whatever the metric's timeout says."""
 MAX_ATTEMPTS: Final = 4
+API_KEY: Final = "personal-api-key"
+"""Key of a profile's Secret that holds the API key."""
 RESOLVED_QUERY: Final = "ResolvedNewRelicQuery"
 _LONGEST_WAIT_SECONDS: Final = 30.0
 _SERVICE: Final = "newrelic-client-go"
@@ -113,7 +115,7 @@ def read_profile(secret: Mapping[str, str] | None, name: str) -> Profile:
     """
     if secret is None:
         raise NewRelicError(f'secrets "{name}" not found')
-    api_key, account = secret.get("personal-api-key", ""), secret.get("account-id", "")
+    api_key, account = secret.get(API_KEY, ""), secret.get("account-id", "")
     if not api_key or not account:
         raise NewRelicError("account ID or personal API key not found")
     if not _INTEGER.fullmatch(account):

@@ -11,8 +11,8 @@ from rollout_runner.adapters.bench_network import BenchNetwork
 from rollout_runner.adapters.bench_world import BenchWorld
 from rollout_runner.adapters.cluster_network import Address, ClusterNetwork
 from rollout_runner.adapters.operator_server import operator_server
+from rollout_runner.adapters.providers.http import http_providers
 from rollout_runner.adapters.providers.job import JobProvider
-from rollout_runner.adapters.providers.web import WebProvider
 from rollout_runner.adapters.voteapp_workload import VoteappWorkload
 from rollout_runner.argo.types import ArgoVersion
 from rollout_runner.bench.analyses import AnalysisPlanner
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 ADMIN_KEY = "bench-admin-key"
 APM_SERVICE = "mock-newrelic"
 ANALYZER_SERVICE = "canary-analyzer"
-PROVIDERS = ("web", "job")
+PROVIDERS = ("web", "job", "newRelic", "prometheus")
 LOGS = "logs"
 
 
@@ -232,7 +232,7 @@ class _Bench:
             "mock_newrelic",
             "--ephemeral",
             environment={
-                "MOCK_NEWRELIC_API_KEYS": self._subject.apm_key,
+                "MOCK_NEWRELIC_API_KEYS": ",".join(self._subject.gate_keys),
                 "MOCK_NEWRELIC_ADMIN_KEY": ADMIN_KEY,
             },
         )
@@ -294,14 +294,16 @@ class _Bench:
             on_finished=self._wake_runs,
         )
         self._stack.push_async_callback(job.close)
-        web = WebProvider(
+        http = http_providers(
             clock=self._clock,
             resolve=self._cluster.resolve,
             version=self._options.argo_version,
             warn=self.warn,
+            controller_secrets=subject.controller_secrets,
         )
-        self._stack.push_async_callback(web.close)
-        return {"web": web, "job": job}
+        for provider in http.values():
+            self._stack.push_async_callback(provider.close)
+        return {**http, "job": job}
 
     def _create_run(self, effect: CreateAnalysisRun, _spec: RolloutSpec) -> AnalysisController:
         planner = AnalysisPlanner(templates=self._subject.templates, rollout=self._subject.manifest)

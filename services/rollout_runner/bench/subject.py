@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rollout_runner.argo.analysis import AnalysisTemplate
+from rollout_runner.argo.newrelic import API_KEY, profile_name
 from rollout_runner.argo.rollout import (
     RolloutSpec,
     analysis_problems,
@@ -35,6 +36,8 @@ class Subject:
 
     `manifest` is the Rollout as it was read, `canary` its spec, and `stable` the same Rollout with
     the image of the version before. `app_name` is what the pods call themselves in their telemetry.
+    `apm_key` is the key of the programs, and `gate_keys` are all keys that gates ask the APM with.
+    `controller_secrets` are what the controller reads itself: New Relic profiles.
     """
 
     source: str
@@ -46,9 +49,11 @@ class Subject:
     canary_image: str
     app_name: str
     apm_key: str
+    gate_keys: tuple[str, ...]
     services: tuple[str, ...]
     templates: tuple[AnalysisTemplate, ...]
     secrets: Mapping[str, Mapping[str, str]]
+    controller_secrets: Mapping[str, Mapping[str, str]]
     config_maps: Mapping[str, Mapping[str, str]]
 
     @classmethod
@@ -99,6 +104,7 @@ class Subject:
             canary_image=_image(manifest),
             app_name=_app_name(analyses, f"{selection.namespace}-{canary.name}"),
             apm_key=_apm_key(templates, selection),
+            gate_keys=_gate_keys(templates, selection),
             services=tuple(
                 name
                 for name in (canary.canary.stable_service, canary.canary.canary_service)
@@ -106,6 +112,7 @@ class Subject:
             ),
             templates=templates,
             secrets=selection.secret_values,
+            controller_secrets=selection.controller_secret_values,
             config_maps={name: each.data for name, each in selection.config_maps.items()},
         )
 
@@ -158,6 +165,18 @@ def _apm_key(templates: tuple[AnalysisTemplate, ...], selection: Selection) -> s
                 if value:
                     return value
     return FALLBACK_APM_KEY
+
+
+def _gate_keys(templates: tuple[AnalysisTemplate, ...], selection: Selection) -> tuple[str, ...]:
+    """Return the key of the programs, and those of the New Relic profiles that metrics name."""
+    keys = [_apm_key(templates, selection)]
+    for template in templates:
+        for metric in template.spec.metrics:
+            block = metric["provider"].get("newRelic")
+            if block is not None:
+                profile = selection.controller_secret_values.get(profile_name(block), {})
+                keys.append(profile.get(API_KEY, ""))
+    return tuple(dict.fromkeys(filter(None, keys)))
 
 
 def _containers(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:

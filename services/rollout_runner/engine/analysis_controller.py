@@ -19,6 +19,7 @@ from rollout_runner.argo.analysis import (
     finish,
     resolve_run,
 )
+from rollout_runner.argo.metadata import metric_metadata
 from rollout_runner.argo.types import Measurement, Phase
 from rollout_runner.engine.alarm import Alarm
 from rollout_runner.events import (
@@ -94,7 +95,12 @@ class AnalysisController:
                 measured = await asyncio.gather(*(self._perform(task) for task in tasks))
                 results = dict(measured)
                 self.status, next_at = finish(
-                    self._run, self.status, results, now=self._clock.now(), version=self._version
+                    self._run,
+                    self.status,
+                    results,
+                    now=self._clock.now(),
+                    version=self._version,
+                    metadata={task.metric.name: metric_metadata(task.metric) for task in tasks},
                 )
                 self._record(results)
             if self.status.completed:

@@ -15,6 +15,7 @@ from svckit.errors import InvalidInput, NotFound
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from rollout_runner.manifests.core import Secret
     from rollout_runner.manifests.load import Manifests
     from rollout_runner.manifests.model import KubeObject
     from rollout_runner.manifests.rollout import Rollout
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 ObjectT = TypeVar("ObjectT", bound="KubeObject")
 
 DEFAULT_ANNOTATION: Final = "gatelab/default"
+CONTROLLER_NAMESPACE: Final = "argo-rollouts"
 
 
 def select_rollout(manifests: Manifests, name: str | None = None) -> Selection:
@@ -44,9 +46,20 @@ def select_rollout(manifests: Manifests, name: str | None = None) -> Selection:
         },
         config_maps=_in(space, manifests.config_maps),
         secrets=_in(space, manifests.secrets),
+        controller_secrets=controller_secrets(manifests.secrets, space),
     )
     check_references(selection, manifests)
     return selection
+
+
+def controller_secrets(secrets: Iterable[Secret], namespace: str) -> dict[str, Secret]:
+    """Return Secrets by name: of equal names the controller's own, then that of `namespace`."""
+    order = ("", namespace, CONTROLLER_NAMESPACE)
+
+    def rank(secret: Secret) -> int:
+        return order.index(secret.namespace) if secret.namespace in order else 0
+
+    return {secret.name: secret for secret in sorted(secrets, key=rank)}
 
 
 def _pick(rollouts: tuple[Rollout, ...], name: str | None) -> Rollout:

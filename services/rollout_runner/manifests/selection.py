@@ -12,7 +12,11 @@ from rollout_runner.manifests.rollout import Rollout
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """A rollout and the objects of its namespace, by name; cluster templates have none."""
+    """A rollout and the objects of its namespace, by name; cluster templates have none.
+
+    `controller_secrets` are those that the controller itself reads, such as New Relic profiles. In
+    a cluster they lie in its own namespace; here any namespace will do, its own one first.
+    """
 
     rollout: Rollout
     services: Mapping[str, Service]
@@ -21,6 +25,7 @@ class Selection:
     cluster_analysis_templates: Mapping[str, ClusterAnalysisTemplate]
     config_maps: Mapping[str, ConfigMap]
     secrets: Mapping[str, Secret]
+    controller_secrets: Mapping[str, Secret]
 
     @property
     def namespace(self) -> str:
@@ -31,3 +36,8 @@ class Selection:
     def secret_values(self) -> dict[str, dict[str, str]]:
         """Name of a Secret -> key -> text."""
         return {name: secret.values for name, secret in self.secrets.items()}
+
+    @property
+    def controller_secret_values(self) -> dict[str, dict[str, str]]:
+        """Name of a Secret of the controller -> key -> text."""
+        return {name: secret.values for name, secret in self.controller_secrets.items()}
