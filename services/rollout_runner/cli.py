@@ -201,6 +201,84 @@ def run(  # noqa: PLR0917 - one parameter per flag
 
 
 @cli.command()
+def simulate(  # noqa: PLR0917 - one parameter per flag
+    path: Annotated[Path, typer.Argument(help="Kustomize overlay, folder or file of manifests.")],
+    rollout: Annotated[
+        str | None, typer.Option(help="Which Rollout, when PATH has several.")
+    ] = None,
+    runs: Annotated[int, typer.Option(help="How many rollouts (of every case).")] = 1000,
+    seed: Annotated[int | None, typer.Option(help="Seed of all chance [1].")] = None,
+    traffic: Annotated[str | None, typer.Option(help="Votes: 50/s, 3000/m [50/s].")] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(help="How stable behaves [errors=0.5%,p50=20ms,p99=120ms]."),
+    ] = None,
+    canary: Annotated[
+        str | None,
+        typer.Option(help="How the canary behaves: errors=5.2%,latency=x1.3 [like the baseline]."),
+    ] = None,
+    sweep: Annotated[
+        str | None,
+        typer.Option(help="One field of the canary at many values: errors=0.5%..10%/20."),
+    ] = None,
+    at: Annotated[
+        int | None, typer.Option(help="Until this step begins the canary is like the baseline.")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Other manifests to compare with, on the same requests.")
+    ] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="Scenario file, or the name of one that ships.")
+    ] = None,
+    argo_version: Version = ArgoVersion.V1_9,
+    jobs: Annotated[int | None, typer.Option(help="Processes [one per core].")] = None,
+    executor: Annotated[str, typer.Option(help="local, or dask=ADDRESS.")] = "local",
+    output: Output = OutputFormat.TEXT,
+    out: Out = None,
+    quiet: Quiet = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Run the same manifests in virtual time, many times: how often is the gate wrong?
+
+    The same seed gives the same bytes, on one core or many.
+
+    gatelab simulate deploy/overlays/qa --canary errors=5.2%
+
+    gatelab simulate deploy/overlays/qa --sweep errors=0.5%..10%/20 --output html --out curve.html
+    """
+    from rollout_runner.commands.simulate import (  # noqa: PLC0415 - keeps --help fast
+        RENDERERS,
+        SimulateRequest,
+    )
+    from rollout_runner.commands.simulate import simulate as perform_study  # noqa: PLC0415
+
+    if output.value not in RENDERERS:
+        raise InvalidInput(
+            f"--output {output}: a study gives text, json, markdown or html",
+            hint="`gatelab test --output junit` is for CI",
+        )
+    document = perform_study(
+        SimulateRequest(
+            path=path,
+            rollout=rollout,
+            runs=runs,
+            seed=seed,
+            traffic=traffic,
+            baseline=baseline,
+            canary=canary,
+            sweep=sweep,
+            at=at,
+            against=against,
+            scenario=scenario,
+            argo_version=argo_version,
+            jobs=jobs,
+            executor=executor,
+            quiet=quiet,
+        )
+    )
+    write_output(RENDERERS[output.value](document), out=out)
+
+
+@cli.command()
 def report(
     events: Annotated[Path, typer.Argument(help="Event log of a run (events.jsonl).")],
     form: Annotated[

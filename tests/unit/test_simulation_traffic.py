@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 
+from rollout_runner.adapters.in_process import Latencies
 from rollout_runner.scenarios.model import AddedLatency, Behaviour, Traffic
 from rollout_runner.simulation.randomness import RunSeed
 from rollout_runner.simulation.traffic import Conduct, SimulatedTraffic
@@ -31,12 +32,13 @@ class Told:
         labels: Mapping[str, str],
         first: int,
         counts: array[int],
-        latencies: Callable[[], Sequence[Mapping[int, int]]],
+        latencies: Latencies,
     ) -> None:
         """Keep consecutive seconds."""
         assert app == "shop"
         rows = np.array(counts).reshape(-1, FIELDS).tolist()
-        for second, (row, histogram) in enumerate(zip(rows, latencies(), strict=True), first):
+        for second, row in enumerate(rows, first):
+            histogram = latencies.total(second, second + 1)
             assert second not in self.rows.get(labels["hash"], {}), "told twice"
             self.rows.setdefault(labels["hash"], {})[second] = row
             self.histograms.setdefault(labels["hash"], {})[second] = histogram

@@ -11,14 +11,16 @@ from math import floor
 from typing import TYPE_CHECKING
 
 from mock_newrelic.domain.histogram import merge
-from mock_newrelic.domain.model import RETENTION_SECONDS, Reading, Span
+from mock_newrelic.domain.model import RETENTION_SECONDS, Counts, Reading, Span
 from mock_newrelic.domain.running import MAX_STEPS
 from mock_newrelic.domain.timeline import CoarseTimeline, CountTimeline, HistogramTimeline
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Sequence
 
     from mock_newrelic.domain.model import Histogram, Source, Terms
+    from mock_newrelic.domain.timeline import Drawn
 
 TIERS = ((1, 15 * 60), (10, 3 * 3600), (60, RETENTION_SECONDS))
 """Resolution and reach of the latency timelines, in seconds, finest first."""
@@ -72,11 +74,8 @@ class Series:
     def add(self, second: int, counts: Sequence[int], histogram: Histogram, now: float) -> None:
         """Add the samples of one second."""
         self.counts.add(second, counts)
-        if histogram:
-            self.add_latency(second, histogram, now)
-
-    def add_latency(self, second: int, histogram: Histogram, now: float) -> None:
-        """Add the latencies of samples of one second that are counted by themselves."""
+        if not histogram:
+            return
         finest = latency_tier(second, now)
         resolution, reach = TIERS[finest]
         if second < now - reach - 1:
@@ -85,6 +84,27 @@ class Series:
         for (resolution, _), timeline in zip(TIERS[1:], self._coarser, strict=True):
             if resolution > TIERS[finest][0]:
                 timeline.follow(second // resolution, histogram)
+
+    def extend(self, first: int, counts: array[int], drawn: Drawn) -> int:
+        """Add the samples of recent consecutive seconds, of which nothing was known.
+
+        Args:
+            first: the first second.
+            counts: the fields of `Counts`, second by second.
+            drawn: their latencies.
+
+        Returns:
+            How many samples there were.
+        """
+        samples = self.counts.extend(first, counts)
+        stop = first + len(counts) // len(Counts._fields)
+        self.latency[0].extend(first, stop, drawn)
+        for (resolution, _), timeline in zip(TIERS[1:], self._coarser, strict=True):
+            if timeline.attended:
+                for second in range(first, stop):
+                    if histogram := drawn.total(second, second + 1):
+                        timeline.follow(second // resolution, histogram)
+        return samples
 
     def read(self, span: Span, now: float, *, latency: bool) -> Reading:
         """Return what lies in the span."""

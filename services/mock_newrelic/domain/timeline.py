@@ -31,7 +31,10 @@ Told_contra = TypeVar("Told_contra", contravariant=True)
 
 
 class Watcher(Protocol[Told_contra]):
-    """Someone who wants to hear of every addition."""
+    """Someone who wants to hear of every addition; those in [first, stop) matter now."""
+
+    first: int
+    stop: int
 
     def added(self, slot: int, value: Told_contra) -> None:
         """Take notice of a value that was added to a slot."""
@@ -102,9 +105,10 @@ class CountTimeline(_Watched["Sequence[int]"]):
             rows = counts[done * _COLUMNS : (done + part) * _COLUMNS]
             block[offset * _COLUMNS : (offset + part) * _COLUMNS] = rows
             done += part
-        if self.watchers:
-            for second in range(seconds):
-                self._tell(first + second, counts[second * _COLUMNS : (second + 1) * _COLUMNS])
+        for watcher in self.watchers:
+            for second in range(max(first, watcher.first), min(first + seconds, watcher.stop)):
+                base = (second - first) * _COLUMNS
+                watcher.added(second, counts[base : base + _COLUMNS])
         return sum(counts[::_COLUMNS])
 
     def at(self, slot: int) -> Sequence[int] | None:
@@ -161,12 +165,21 @@ class CountTimeline(_Watched["Sequence[int]"]):
         return not self._blocks
 
 
+class Drawn(Protocol):
+    """Latencies of consecutive seconds that are put in their buckets when they are asked for."""
+
+    def total(self, first: int, stop: int) -> Histogram:
+        """Return the sum of the seconds [first, stop)."""
+        ...
+
+
 class HistogramTimeline(_Watched["Histogram"]):
     """Latency histograms by slot."""
 
     def __init__(self) -> None:
         super().__init__()
         self._slots: dict[int, dict[int, int]] = {}
+        self._drawn: list[tuple[int, int, Drawn]] = []
 
     def add(self, slot: int, histogram: Histogram) -> None:
         """Add samples to a slot."""
@@ -178,16 +191,41 @@ class HistogramTimeline(_Watched["Histogram"]):
                 known[bucket] = known.get(bucket, 0) + count
         self._tell(slot, histogram)
 
+    def extend(self, first: int, stop: int, drawn: Drawn) -> None:
+        """Add the samples of the slots [first, stop), of which nothing was known."""
+        self._drawn.append((first, stop, drawn))
+        for watcher in self.watchers:
+            for slot in range(max(first, watcher.first), min(stop, watcher.stop)):
+                if histogram := drawn.total(slot, slot + 1):
+                    watcher.added(slot, histogram)
+
     def at(self, slot: int) -> Histogram | None:
         """Return the histogram of one slot, or None when it has none."""
-        return self._slots.get(slot)
+        known = self._slots.get(slot)
+        if self._drawn and known is None:
+            return self.total(slot, slot + 1) or None
+        return known
 
     def total(self, first: int, stop: int) -> Histogram:
         """Return the sum of the slots [first, stop)."""
+        if self._drawn:
+            overlapping = [
+                drawn.total(max(first, begin), min(stop, end))
+                for begin, end, drawn in self._drawn
+                if begin < stop and first < end
+            ]
+            return merge((*overlapping, *(part for _, part in self._kept(first, stop))))
         return merge(histogram for _, histogram in self.parts(first, stop))
 
     def parts(self, first: int, stop: int) -> Iterator[tuple[int, Histogram]]:
         """Yield slot and histogram of everything in [first, stop); a slot may come in parts."""
+        for begin, end, drawn in self._drawn:
+            for slot in range(max(first, begin), min(stop, end)):
+                if histogram := drawn.total(slot, slot + 1):
+                    yield slot, histogram
+        yield from self._kept(first, stop)
+
+    def _kept(self, first: int, stop: int) -> Iterator[tuple[int, Histogram]]:
         if stop - first < len(self._slots):
             found = ((slot, self._slots.get(slot)) for slot in range(first, stop))
             yield from ((slot, histogram) for slot, histogram in found if histogram)
@@ -206,12 +244,18 @@ class HistogramTimeline(_Watched["Histogram"]):
 
     def forget(self, before: int) -> None:
         """Drop the slots before one."""
-        for slot in self.before(before):
+        for slot in [known for known in self._slots if known < before]:
             del self._slots[slot]
+        self._drawn = [
+            (max(begin, before), end, drawn) for begin, end, drawn in self._drawn if end > before
+        ]
 
     def before(self, slot: int) -> list[int]:
         """Return the slots before one that `forget` would drop."""
-        return [known for known in self._slots if known < slot]
+        kept = [known for known in self._slots if known < slot]
+        for begin, end, _ in self._drawn:
+            kept += range(begin, min(end, slot))
+        return kept
 
 
 class CoarseTimeline(HistogramTimeline):
@@ -236,6 +280,11 @@ class CoarseTimeline(HistogramTimeline):
             super().add(slot, histogram)
         else:
             self._tell(slot, histogram)
+
+    @property
+    def attended(self) -> bool:
+        """Whether it must hear of samples that were added to the finer timeline."""
+        return bool(self._slots or self.watchers)
 
     def at(self, slot: int) -> Histogram | None:
         """Return the histogram of one slot, or None when it has none."""

@@ -9,17 +9,19 @@ program that was stopped refuses, a Service without pods resets.
 from __future__ import annotations
 
 import asyncio
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 import httpx
+import structlog
 from pydantic import SecretStr
 
 from rollout_runner.adapters.cluster_network import cluster_name
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from starlette.types import ASGIApp, Message, Scope
 
@@ -32,6 +34,14 @@ ANALYZER_PACKAGE = "analyzer"
 _ANYBODY = ("127.0.0.1", 1)
 
 
+class Latencies(Protocol):
+    """Latencies of consecutive seconds, in the APM's buckets when they are asked for."""
+
+    def total(self, first: int, stop: int) -> Mapping[int, int]:
+        """Return the samples of the seconds [first, stop) by bucket."""
+        ...
+
+
 class DrawnStore(Protocol):
     """The APM's store, as far as a simulation knows it."""
 
@@ -41,10 +51,15 @@ class DrawnStore(Protocol):
         labels: Mapping[str, str],
         first: int,
         counts: array[int],
-        latencies: Callable[[], Sequence[Mapping[int, int]]],
+        latencies: Latencies,
     ) -> None:
         """Take in consecutive seconds of one series."""
         ...
+
+
+def hush() -> None:
+    """Let the services log nothing: thousands of runs would say the same."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 def create_apm(
@@ -58,9 +73,7 @@ def create_apm(
         api_key: key for reading.
         admin_key: key of the control plane.
     """
-    store = import_module(f"{APM_PACKAGE}.adapters.drawn").DrawnStore(
-        clock=clock, catch_up=catch_up
-    )
+    store = import_module(f"{APM_PACKAGE}.adapters.drawn").DrawnStore(catch_up=catch_up)
     settings = import_module(f"{APM_PACKAGE}.settings").Settings.model_construct(
         ephemeral=True, api_keys=SecretStr(api_key), admin_key=SecretStr(admin_key)
     )

@@ -75,12 +75,12 @@ def perform(request: RunRequest) -> RunReport:
         versions=request.scenario.versions,
         providers=PROVIDERS,
     )
-    _check_against_steps(request.scenario, len(subject.canary.canary.steps))
+    check_against_steps(request.scenario, len(subject.canary.canary.steps))
     with run_folder(request.folder):
         return _record(request, subject)
 
 
-def _check_against_steps(scenario: Scenario, steps: int) -> None:
+def check_against_steps(scenario: Scenario, steps: int) -> None:
     """Refuse a scenario that waits for a step that does not exist: it would test nothing."""
     awaited = {
         f"timeline.{number}.on.step": entry.on.step

@@ -17,7 +17,15 @@ OBSERVE_SECONDS = 10.0
 class TrafficObserver:
     """Looks at regular times, and whenever somebody wants exact totals at this moment."""
 
-    def __init__(self, *, network: Network, clock: Clock, sink: EventSink) -> None:
+    def __init__(
+        self,
+        *,
+        network: Network,
+        clock: Clock,
+        sink: EventSink,
+        every: float = OBSERVE_SECONDS,
+    ) -> None:
+        self._every = every
         self._network = network
         self._clock = clock
         self._sink = sink
@@ -26,7 +34,7 @@ class TrafficObserver:
     @property
     def next_at(self) -> float:
         """When the next look is due."""
-        return self._observed_at + OBSERVE_SECONDS
+        return self._observed_at + self._every
 
     async def observe_if_due(self) -> None:
         """Look if it is time."""

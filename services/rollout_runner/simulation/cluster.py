@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 
+from rollout_runner.events import VersionTraffic
 from svckit.durations import parse_duration
 from svckit.errors import InvalidInput
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from rollout_runner.events import VersionTraffic
     from rollout_runner.scenarios.model import Behaviour, TimelineEntry
     from rollout_runner.simulation.traffic import SimulatedTraffic
     from svckit.clock import Clock
@@ -82,6 +82,7 @@ class SimulatedNetwork:
         self._behaviours = behaviours
         self._rng = rng
         self._selected: dict[str, str] = {}
+        self._before: dict[str, VersionTraffic] = {}
 
     async def select(self, service: str, pod_hash: str) -> None:
         """Make a Service select the pods of this hash."""
@@ -93,7 +94,20 @@ class SimulatedNetwork:
 
     async def observe(self) -> Sequence[VersionTraffic]:
         """Return the totals per version."""
-        return self._traffic.totals(self._clock.now())
+        before = self._before
+        return [
+            VersionTraffic(
+                hash=each.hash,
+                requests=each.requests - (before[each.hash].requests if before else 0),
+                errors=each.errors - (before[each.hash].errors if before else 0),
+            )
+            for each in self._traffic.totals(self._clock.now())
+        ]
+
+    def count_from_now(self) -> None:
+        """Leave what was served so far out of the totals."""
+        totals = self._traffic.totals(self._clock.now())
+        self._before = {each.hash: each for each in totals}
 
     async def answer(self, service: str, request: httpx.Request) -> httpx.Response:
         """Answer a request to a Service as one of its pods would.

@@ -15,9 +15,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from math import floor, log, log2
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +25,7 @@ from rollout_runner.events import VersionTraffic
 from svckit.durations import parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
+    from rollout_runner.adapters.in_process import DrawnStore
     from rollout_runner.scenarios.model import Behaviour, Traffic
     from rollout_runner.simulation.randomness import RunSeed
 
@@ -37,26 +35,12 @@ _GOLDEN = 0.6180339887498949
 _Z99 = 2.3263478740408408
 """The 99 % point of the normal distribution."""
 _PER_OCTAVE = 32
-_LOWEST_BUCKET = -20 * _PER_OCTAVE
+_SHORTEST = 2.0 ** (-20 + 1 / _PER_OCTAVE)
+"""Up to here durations share the APM's lowest bucket."""
 _FIELDS = 8
 """The APM's counts of a second: samples, errors, 5xx, 4xx, timed, microseconds, two of no use."""
 _CHUNK_SECONDS = 600
 _FAILED_STATUS = 500
-
-
-class Telemetry(Protocol):
-    """Where the versions report to."""
-
-    def take(
-        self,
-        app: str,
-        labels: Mapping[str, str],
-        first: int,
-        counts: array[int],
-        latencies: Callable[[], Sequence[Mapping[int, int]]],
-    ) -> None:
-        """Take in consecutive seconds of one version."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +120,7 @@ class SimulatedTraffic:
         start: float,
         app: str,
         versions: Mapping[str, tuple[Mapping[str, str], Behaviour]],
-        telemetry: Telemetry,
+        telemetry: DrawnStore,
     ) -> None:
         self._rate = traffic.rate
         self._poisson = traffic.arrivals == "poisson"
@@ -279,9 +263,7 @@ class SimulatedTraffic:
         version.chunks.append(_Chunk(version.conduct, seconds, failed, normals))
 
 
-def _told(
-    chunks: list[_Chunk], first: int, length: int
-) -> tuple[array[int], Callable[[], list[dict[int, int]]]]:
+def _told(chunks: list[_Chunk], first: int, length: int) -> tuple[array[int], _Latencies]:
     """Return the counts of consecutive seconds, and what gives their latencies."""
     table = np.zeros((length, _FIELDS), dtype=np.int64)
     durations = []
@@ -301,7 +283,7 @@ def _told(
             np.int64
         )
     counts = array("q", table.tobytes())
-    return counts, partial(_latencies, chunks, durations, first, length)
+    return counts, _Latencies(chunks, durations)
 
 
 def _durations(chunk: _Chunk) -> NDArray[np.float64]:
@@ -315,20 +297,25 @@ def _durations(chunk: _Chunk) -> NDArray[np.float64]:
     return took
 
 
-def _latencies(
-    chunks: list[_Chunk], durations: list[NDArray[np.float64]], first: int, length: int
-) -> list[dict[int, int]]:
-    """Return the samples by bucket, one mapping a second."""
-    seconds = np.concatenate([chunk.seconds for chunk in chunks]) - first
-    took = np.concatenate(durations)
-    buckets = np.maximum(
-        _LOWEST_BUCKET, np.ceil(np.log2(np.maximum(took, 1e-9)) * _PER_OCTAVE).astype(np.int64) - 1
-    )
-    low = int(buckets.min())
-    width = int(buckets.max()) - low + 1
-    table = np.bincount(seconds * width + buckets - low, minlength=length * width)
-    rows: list[dict[int, int]] = [{} for _ in range(length)]
-    places = np.flatnonzero(table)
-    for place, count in zip(places.tolist(), table[places].tolist(), strict=True):
-        rows[place // width][place % width + low] = count
-    return rows
+class _Latencies:
+    """Durations of requests in the order of their seconds, put in buckets when asked for."""
+
+    def __init__(self, chunks: list[_Chunk], durations: list[NDArray[np.float64]]) -> None:
+        self._chunks = chunks
+        self._durations = durations
+        self._seconds: NDArray[np.int64] | None = None
+        self._buckets = np.empty(0, dtype=np.int64)
+        self._low = 0
+
+    def total(self, first: int, stop: int) -> dict[int, int]:
+        """Return the samples of the seconds [first, stop) by bucket."""
+        if self._seconds is None:
+            self._seconds = np.concatenate([chunk.seconds for chunk in self._chunks])
+            took = np.maximum(np.concatenate(self._durations), _SHORTEST)
+            buckets = np.ceil(np.log2(took) * _PER_OCTAVE).astype(np.int64) - 1
+            self._low = int(buckets.min())
+            self._buckets = buckets - self._low
+        begin, end = np.searchsorted(self._seconds, (first, stop))
+        counts = np.bincount(self._buckets[begin:end])
+        places = np.flatnonzero(counts)
+        return dict(zip((places + self._low).tolist(), counts[places].tolist(), strict=True))

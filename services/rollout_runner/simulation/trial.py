@@ -59,6 +59,7 @@ class Equipment:
     subject: Subject
     argo_version: ArgoVersion
     startup: float
+    observe_every: float
     clock: Clock
     network: InProcessNetwork
     store: DrawnStore
@@ -140,7 +141,12 @@ class Trial:
         """Bring up stable, let it serve for a while, and roll out the new version."""
         subject = self._equipment.subject
         director = Director(world=self._stage, clock=self._clock, sink=self._sink)
-        observer = TrafficObserver(network=self._network, clock=self._clock, sink=self._sink)
+        observer = TrafficObserver(
+            network=self._network,
+            clock=self._clock,
+            sink=self._sink,
+            every=self._equipment.observe_every,
+        )
 
         async def step_started(index: int) -> None:
             await observer.observe()
@@ -176,6 +182,7 @@ class Trial:
         try:
             await run.bring_up_stable()
             await self._clock.sleep(WARM_UP_SECONDS)
+            self._network.count_from_now()
             return await run.execute(self._started())
         finally:
             await controller.close()

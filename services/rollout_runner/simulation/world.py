@@ -30,6 +30,7 @@ from rollout_runner.adapters.in_process import (
 from rollout_runner.adapters.providers.web import WebProvider
 from rollout_runner.argo.analysis import AnalysisRunStatus
 from rollout_runner.bench.analyses import AnalysisPlanner
+from rollout_runner.engine.traffic_observer import OBSERVE_SECONDS
 from rollout_runner.events import Event, RunFinished, RunStarted, Warned, moment
 from rollout_runner.simulation.trial import (
     ANALYZER_SERVICE,
@@ -58,6 +59,7 @@ ADMIN_KEY = "virtual-admin-key"
 class SimulatedRun:
     """One rollout: how it ended and everything that happened, in order."""
 
+    started: RunStarted
     finished: RunFinished
     events: tuple[Event, ...]
 
@@ -77,14 +79,22 @@ class SimulatedWorld:
         subject: the Rollout with all that its gates refer to.
         argo_version: whose behaviour is taken.
         startup: virtual seconds until pods are available.
+        observe_every: virtual seconds between two looks at the traffic. Steps, splits and the end
+            are always looked at; infinity leaves it at that.
     """
 
     def __init__(
-        self, subject: Subject, *, argo_version: ArgoVersion, startup: float = 0.0
+        self,
+        subject: Subject,
+        *,
+        argo_version: ArgoVersion,
+        startup: float = 0.0,
+        observe_every: float = OBSERVE_SECONDS,
     ) -> None:
         self.subject = subject
         self._version = argo_version
         self._startup = startup
+        self._observe_every = observe_every
         self._loop = VirtualLoop(EPOCH)
         self._clock = VirtualClock(self._loop)
         self._network = InProcessNetwork()
@@ -111,10 +121,12 @@ class SimulatedWorld:
         """
         trial = self._begin(scenario, seed)
         finished = self._complete(trial.roll_out())
-        first = next(
-            index for index, event in enumerate(self._events) if isinstance(event, RunStarted)
+        first, started = next(
+            (index, event)
+            for index, event in enumerate(self._events)
+            if isinstance(event, RunStarted)
         )
-        return SimulatedRun(finished=finished, events=tuple(self._events[first:]))
+        return SimulatedRun(started=started, finished=finished, events=tuple(self._events[first:]))
 
     def analyse(self, step: int, scenario: Scenario, seed: RunSeed) -> SimulatedAnalysis:
         """Make the AnalysisRun of one step, with the traffic that the steps before it have made.
@@ -171,6 +183,7 @@ class SimulatedWorld:
             subject=self.subject,
             argo_version=self._version,
             startup=self._startup,
+            observe_every=self._observe_every,
             clock=self._clock,
             network=self._network,
             store=self._store,
