@@ -19,7 +19,9 @@ from deploy_validation import (
     schema_complaints,
 )
 
+from rollout_runner.argo.types import ArgoVersion
 from rollout_runner.bench.subject import Subject
+from rollout_runner.lint import lint
 from rollout_runner.manifests import select_rollout
 from rollout_runner.manifests.load import read_manifests
 from rollout_runner.manifests.render import Source
@@ -41,6 +43,8 @@ COMPONENTS = [
     ("external-secrets", "dev"),
     ("staging-apm-gate", "staging"),
     ("stand-in", "qa"),
+    ("analyzer-gate", "qa"),
+    ("analyzer-gate", "staging"),
     ("monitoring", "platform"),
     ("scale-out", "platform"),
     ("external-secrets-platform", "platform"),
@@ -110,6 +114,8 @@ def test_components_keep_an_overlay_valid(
         if not (component == "stand-in" and text.startswith("NetworkPolicy"))
     ]
     assert complaints == []
+    source = Source(name="manifests.yaml", text=yaml.safe_dump_all(found))
+    assert lint([source], version=ArgoVersion.V1_9) == ()
     for each in found:
         if each["kind"] == "Rollout":
             assert_rollout_is_accepted(found, each["metadata"]["name"])
