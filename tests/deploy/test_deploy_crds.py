@@ -100,6 +100,7 @@ def test_references_lead_somewhere(overlay: str) -> None:
     assert reference_complaints(rendered(overlay)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("component", "overlay"), COMPONENTS)
 def test_components_keep_an_overlay_valid(
     layered: Callable[..., Documents], component: str, overlay: str

@@ -124,6 +124,7 @@ def _run(tmp_path: Path) -> Callable[[str], Path]:
     return run
 
 
+@pytest.mark.slow
 def test_the_workflow_lints(run: Callable[[str], Path]) -> None:
     """The step's own script passes on the overlays, and leaves a report of each."""
     reports = run("Lint the gates of every environment")
