@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
-from deploy_manifests import DEPLOY, only, parse
+from deploy_manifests import DEPLOY, ROOT, only, parse
 
 pytestmark = pytest.mark.deploy
 
@@ -54,3 +55,14 @@ def test_new_relic_host_of_the_config_map_reaches_the_gate(
     template = only(rendered, "AnalysisTemplate", "voting01-canary-analysis")
     defaults = {each["name"]: each.get("value") for each in template["spec"]["args"]}
     assert defaults["newrelic-url"] == "http://other.voting01-apm.svc.cluster.local:8080"
+
+
+def test_every_component_is_documented_and_every_documented_one_is_there() -> None:
+    """The table of deploy/README.md has all components; guides name no other."""
+    components = {each.name for each in (DEPLOY / "components").iterdir()}
+    readme = (DEPLOY / "README.md").read_text(encoding="utf-8")
+    assert {name for name in components if f"`{name}`" not in readme} == set()
+    guides = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md"))
+    named = set(re.findall(r"\bcomponents/([a-z][a-z-]+)", guides))
+    assert len(named) >= 5
+    assert named <= components
