@@ -61,7 +61,7 @@ async def analyzer_client(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Serve the application in memory; `handler` answers everything that it sends out."""
     app = create_app(
-        Settings(**{"source": "newrelic=http://apm.test", **settings}),
+        Settings(**{"source": "newrelic=http://apm.test", "ephemeral": True, **settings}),
         clock=clock or ManualClock(START),
         registry=registry,
         transport=httpx.MockTransport(handler),

@@ -196,6 +196,7 @@ class Suite:
                     "source": f"newrelic=http://{APM_HOST}:8080",
                     "newrelic_api_key": "test-key",
                     "health_allow": "voting01-qa/vote*",
+                    "ephemeral": True,
                     **(judge or {}),
                 }
             ),

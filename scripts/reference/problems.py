@@ -197,8 +197,8 @@ PROBLEMS = {
     ),
     "store_failed": Problem(
         "503",
-        "The data directory cannot be written any more; nothing of the request was kept.",
-        "Make room on the disk, and send it again.",
+        "The data directory or the database cannot be used; nothing of the request was kept.",
+        "Make room on the disk, or start the database, and send it again.",
     ),
     "records_lost": Problem(
         "503",
@@ -289,9 +289,26 @@ PROBLEMS = {
         "A query parameter is unknown, missing, doubled, empty or wrong.",
         "The detail names it and says what is expected.",
     ),
-    "unsupported_parameter": Problem(
-        "422", "`run` or `config`, which this version does not have.", "Leave it out."
+    "invalid_config": Problem(
+        "422",
+        "A configuration of the judge cannot be used; the detail names file and field.",
+        "Mend the file; it is read again when it changes.",
     ),
+    "unknown_config": Problem(
+        "422", "There is no configuration of that name.", "The hint lists all names."
+    ),
+    "unknown_run": Problem("404", "There is no run of that name.", "A run begins with `run=`."),
+    "run_reads_itself": Problem(
+        "409",
+        "Windows were brought along for a run that reads its windows from a source.",
+        "Take another name.",
+    ),
+    "run_is_brought_along": Problem(
+        "409",
+        "A run whose windows are brought along was asked to read them.",
+        "Take another name.",
+    ),
+    "store_busy": Problem("503", "Other replicas change the run all the time.", "Send it again."),
     "invalid_target": Problem(
         "422", "Service, namespace or path of a health check has no valid form.", "Names only."
     ),

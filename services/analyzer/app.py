@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 from fastapi import Depends
 
+from analyzer.adapters.config_files import ConfigFiles
 from analyzer.adapters.nerdgraph import NerdGraphSource
 from analyzer.adapters.newrelic_rest import NewRelicRestSource
 from analyzer.adapters.probe import HttpProbe
 from analyzer.adapters.prometheus import PrometheusNames, PrometheusSource
+from analyzer.adapters.store import SqlRunStore
 from analyzer.api.analysis import analysis_router
 from analyzer.api.auth import require_key
 from analyzer.api.health_check import health_check_router
@@ -18,6 +22,7 @@ from analyzer.api.kayenta import kayenta_router
 from analyzer.service.analysis import AnalysisService
 from analyzer.service.health import HealthService
 from analyzer.service.instruments import Instruments
+from analyzer.service.sources import Sources
 from svckit.asgi import create_base_app, distribution_version
 from svckit.httpclient import create_http_client
 from svckit.metrics import new_registry
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from analyzer.ports import Source
+    from analyzer.service.runs import RunService
     from analyzer.settings import Settings
     from svckit.clock import Clock
 
@@ -42,6 +48,9 @@ def create_app(
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> FastAPI:
     """Return the service.
+
+    Raises:
+        InvalidInput: a configuration file cannot be used.
 
     Args:
         settings: what the operator said.
@@ -64,11 +73,39 @@ def create_app(
         timeout_seconds=settings.health_timeout_seconds, transport=transport
     )
 
+    instruments = Instruments(registry)
+    sources = Sources(
+        {name: _source(name, client, settings) for name, client in clients.items()}, instruments
+    )
+    configs = ConfigFiles(settings.config_dir, default=settings.default_config)
+    configs.check()
+    store = SqlRunStore(
+        directory=None if settings.ephemeral else settings.state_dir,
+        url="" if settings.ephemeral else settings.database_url,
+    )
+
+    @cache
+    def runs() -> RunService:
+        # The judge of runs needs scipy, whose import would more than double the time to start.
+        from analyzer.service.runs import RunService  # noqa: PLC0415
+
+        return RunService(
+            sources=sources,
+            configs=configs,
+            store=store,
+            clock=clock,
+            instruments=instruments,
+            lag_seconds=settings.ingestion_lag_seconds,
+        )
+
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
+        warming = asyncio.get_running_loop().run_in_executor(None, runs)
         try:
             yield
         finally:
+            await warming
+            store.close()
             for client in (*clients.values(), probe_client):
                 await client.aclose()
 
@@ -78,17 +115,13 @@ def create_app(
         registry=registry,
         lifespan=lifespan,
     )
-    analysis = AnalysisService(
-        sources={name: _source(name, client, settings) for name, client in clients.items()},
-        clock=clock,
-        instruments=Instruments(registry),
-    )
+    once = AnalysisService(sources=sources, configs=configs, clock=clock, instruments=instruments)
     health = HealthService(
         rules=settings.target_rules,
         probe=HttpProbe(probe_client, timeout_seconds=settings.health_timeout_seconds),
     )
     checked = [Depends(require_key(tuple(item.get_secret_value() for item in settings.api_keys)))]
-    app.include_router(analysis_router(analysis), dependencies=checked)
+    app.include_router(analysis_router(once, runs, instruments), dependencies=checked)
     app.include_router(health_check_router(health), dependencies=checked)
     app.include_router(kayenta_router())
     return app

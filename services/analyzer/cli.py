@@ -1,11 +1,12 @@
-"""`canary-analyzer`: serve the analyzer, or judge one file of windows."""
+"""`canary-analyzer`: serve the analyzer, judge files of windows, follow a run."""
 
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,14 +14,22 @@ from svckit.cli import create_cli, run_cli, write_output
 from svckit.errors import ExitCode, InvalidInput
 
 if TYPE_CHECKING:
-    from analyzer.service.analysis import Analysis
+    from collections.abc import Callable, Iterator
 
 cli = create_cli(
     name="canary-analyzer",
     help="Compare a canary with stable and answer pass, fail or inconclusive.",
     epilog="canary-analyzer serve --source newrelic=http://127.0.0.1:8080\n"
-    "canary-analyzer judge windows.json --output json",
+    "canary-analyzer judge windows.json --output json\n"
+    "canary-analyzer replay runs.jsonl --config strict",
 )
+
+
+_EXIT_CODES = {
+    "pass": ExitCode.OK,
+    "fail": ExitCode.GATE_FAILED,
+    "inconclusive": ExitCode.INCONCLUSIVE,
+}
 
 
 class OutputFormat(StrEnum):
@@ -37,7 +46,13 @@ def serve(  # noqa: PLR0917 - Typer names options by parameters
         typer.Option(help="newrelic=URL, nerdgraph=URL or prometheus=URL; repeat for more."),
     ] = None,
     state_dir: Annotated[
-        Path | None, typer.Option(help="Reserved: this version keeps no state and refuses it.")
+        Path | None, typer.Option(help="Directory in which runs are kept [.gatelab/analyzer].")
+    ] = None,
+    ephemeral: Annotated[
+        bool | None, typer.Option("--ephemeral", help="Keep runs in memory only.")
+    ] = None,
+    config_dir: Annotated[
+        Path | None, typer.Option(help="Directory of YAML configurations of the judge.")
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
     port: Annotated[int | None, typer.Option(help="Port, 0 for a free one [8081].")] = None,
@@ -48,10 +63,6 @@ def serve(  # noqa: PLR0917 - Typer names options by parameters
     config: Annotated[Path | None, typer.Option(help="YAML file with settings.")] = None,
 ) -> None:
     """Serve the HTTP interface until SIGTERM or SIGINT."""
-    if state_dir is not None:
-        raise InvalidInput(
-            "--state-dir: this version keeps no state", hint="leave it out: every look is its own"
-        )
     from analyzer.app import create_app  # noqa: PLC0415 - keeps --help fast
     from analyzer.settings import Settings  # noqa: PLC0415 - as above
     from svckit.clock import clock_from_environment  # noqa: PLC0415 - as above
@@ -61,6 +72,9 @@ def serve(  # noqa: PLR0917 - Typer names options by parameters
     settings = Settings.load(
         config=config,
         source=tuple(source) if source else None,
+        state_dir=state_dir,
+        ephemeral=ephemeral,
+        config_dir=config_dir,
         host=host,
         port=port,
         log_level=log_level,
@@ -76,26 +90,44 @@ def serve(  # noqa: PLR0917 - Typer names options by parameters
 @cli.command()
 def judge(
     file: Annotated[str, typer.Argument(help="JSON with windows, as POST /v1/judge; - is stdin.")],
+    config: Annotated[
+        str | None, typer.Option(help="Configuration in place of the file's own.")
+    ] = None,
+    config_dir: Annotated[
+        Path | None, typer.Option(help="Directory of YAML configurations of the judge.")
+    ] = None,
     output: Annotated[
         OutputFormat, typer.Option(help="How to tell the verdict.")
     ] = OutputFormat.TEXT,
     out: Annotated[Path | None, typer.Option(help="Write to this file, not to stdout.")] = None,
 ) -> None:
     """Judge one file. Exit code 0 is pass, 3 fail, 4 inconclusive, 2 unusable input."""
-    from analyzer.domain.policy import Policy  # noqa: PLC0415 - keeps --help fast
-    from analyzer.domain.verdict import Verdict  # noqa: PLC0415 - as above
-    from analyzer.schemas.judge_body import read_judge_body  # noqa: PLC0415 - as above
-    from analyzer.service.analysis import judge_pair  # noqa: PLC0415 - as above
+    from analyzer.adapters.config_files import ConfigFiles  # noqa: PLC0415 - keeps --help fast
+    from analyzer.service.recorded import judge_content  # noqa: PLC0415 - as above
 
-    identity, pair = read_judge_body(_read_file(file))
-    analysis = judge_pair(identity, pair, Policy())
-    write_output(_render(analysis, output), out=out)
-    codes = {
-        Verdict.PASS: ExitCode.OK,
-        Verdict.FAIL: ExitCode.GATE_FAILED,
-        Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
-    }
-    raise typer.Exit(codes[analysis.verdict.verdict])
+    document = judge_content(_read_file(file), ConfigFiles(config_dir), config=config)
+    write_output(_render(document, output), out=out)
+    raise typer.Exit(_EXIT_CODES[document["verdict"]])
+
+
+@cli.command()
+def replay(
+    file: Annotated[str, typer.Argument(help="JSON lines, each as for judge; - is stdin.")],
+    config: Annotated[
+        str | None, typer.Option(help="Configuration in place of the lines' own.")
+    ] = None,
+    config_dir: Annotated[
+        Path | None, typer.Option(help="Directory of YAML configurations of the judge.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write to this file, not to stdout.")] = None,
+) -> None:
+    """Judge recorded runs, one a line, window after window as they closed; one JSON line each."""
+    from analyzer.adapters.config_files import ConfigFiles  # noqa: PLC0415 - keeps --help fast
+    from analyzer.service.recorded import replay_lines  # noqa: PLC0415 - as above
+
+    with _lines(file) as lines, _writer(out) as write:
+        for line in replay_lines(lines, configs=ConfigFiles(config_dir), config=config):
+            write(line + "\n")
 
 
 @cli.command()
@@ -132,12 +164,36 @@ def _read_file(name: str) -> bytes:
         raise InvalidInput(f"{name}: {error.strerror or error}") from None
 
 
-def _render(analysis: Analysis, output: OutputFormat) -> str:
+@contextmanager
+def _lines(name: str) -> Iterator[IO[bytes]]:
+    if name == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        opened = Path(name).open("rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise InvalidInput(f"{name}: {error.strerror or error}") from None
+    with opened:
+        yield opened
+
+
+@contextmanager
+def _writer(out: Path | None) -> Iterator[Callable[[str], object]]:
+    if out is None:
+        yield sys.stdout.write
+        return
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        opened = out.open("w", encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"--out {out}: {error.strerror or error}") from None
+    with opened:
+        yield opened.write
+
+
+def _render(document: dict[str, Any], output: OutputFormat) -> str:
     import json  # noqa: PLC0415 - keeps --help fast
 
-    from analyzer.schemas.documents import analysis_document  # noqa: PLC0415 - as above
-
-    document = analysis_document(analysis.verdict, run=analysis.run, window=analysis.window)
     if output is OutputFormat.JSON:
         return json.dumps(document, indent=2)
     return "\n".join([f"verdict: {document['verdict']}", *map(_line, document["metrics"])])

@@ -10,6 +10,11 @@ from analyzer.domain.histogram import LatencyHistogram
 from analyzer.domain.model import ArmCounts, Window
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analyzer.domain.config import JudgeConfig
+    from analyzer.domain.observation import Observation
+    from analyzer.domain.setup import StoredRun
     from analyzer.domain.targets import Target
 
 
@@ -93,6 +98,49 @@ class Source(Protocol):
         Raises:
             Unavailable: as `read_window`.
         """
+        ...
+
+
+class Configs(Protocol):
+    """Where named configurations are kept."""
+
+    def get(self, name: str | None) -> JudgeConfig:
+        """Return a configuration as it is now; the default one without a name.
+
+        Raises:
+            InvalidInput: there is none of that name (`unknown_config`), or it cannot be used now.
+        """
+        ...
+
+
+class RunStore(Protocol):
+    """Runs and their windows, append-only; all calls may wait for a disk or a server.
+
+    Every method raises Unavailable (`store_failed`) when the store cannot be used.
+    """
+
+    def find(self, run: str) -> StoredRun | None:
+        """Return a run, or None when there is none of that name."""
+        ...
+
+    def begin(self, stored: StoredRun) -> StoredRun:
+        """Keep a run, and return it; or the one of that name that was there first."""
+        ...
+
+    def observations(self, run: str, *, skip: int) -> list[Observation]:
+        """Return a run's observations in the order in which they were kept, but for the first."""
+        ...
+
+    def append(self, run: str, observations: Sequence[Observation], *, after: int) -> bool:
+        """Keep observations as the next ones, all or none.
+
+        Returns False, and keeps nothing, when there are not exactly `after` ones: somebody else
+        was faster.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the store."""
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from pydantic_settings import NoDecode
 from analyzer.domain.targets import TargetRules, parse_allow, parse_resolve
 from svckit.settings import ServiceSettings, settings_config
 
+_DATABASES = ("postgresql://", "postgresql+psycopg://")
 SOURCE_NAMES = ("newrelic", "nerdgraph", "prometheus")
 
 
@@ -72,6 +74,13 @@ def _check_resolve(value: Any) -> Any:
     return parts
 
 
+def _check_database(value: SecretStr) -> SecretStr:
+    url = value.get_secret_value()
+    if url and not url.startswith(_DATABASES):
+        raise ValueError("expected postgresql://user:password@host/name")
+    return value
+
+
 class Settings(ServiceSettings):
     """What `canary-analyzer serve` can be told."""
 
@@ -110,6 +119,29 @@ class Settings(ServiceSettings):
     prometheus_bad_status: Annotated[str, AfterValidator(_check_pattern)] = Field(
         "5..", description="Regular expression that the whole status of a bad request matches."
     )
+    state_dir: Path = Field(
+        Path(".gatelab/analyzer"), description="Directory in which runs are kept (SQLite)."
+    )
+    state_url: Annotated[SecretStr, AfterValidator(_check_database)] = Field(
+        SecretStr(""),
+        description="Database of runs for several replicas, postgresql://user:password@host/name; "
+        "empty uses state_dir.",
+    )
+    ephemeral: bool = Field(
+        False, description="Keep runs in memory: they are gone when the service ends."
+    )
+    config_dir: Path | None = Field(
+        None, description="Directory of YAML configurations; a file hides the preset of its name."
+    )
+    default_config: str = Field(
+        "balanced", min_length=1, description="Configuration of runs that name none."
+    )
+    ingestion_lag_seconds: float = Field(
+        10.0,
+        ge=0,
+        le=3600,
+        description="How long after its end a window is read: what the source takes to have it.",
+    )
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_check_keys)] = Field(
         (), description="Keys that callers of /v1 must send as Api-Key; empty asks for none."
     )
@@ -125,6 +157,12 @@ class Settings(ServiceSettings):
     health_timeout_seconds: float = Field(
         10.0, gt=0, le=120, description="Longest wait for a probed target."
     )
+
+    @property
+    def database_url(self) -> str:
+        """URL of the runs' database as SQLAlchemy takes it; empty for the directory."""
+        url = self.state_url.get_secret_value()
+        return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
     @property
     def source_urls(self) -> dict[str, str]:

@@ -1,11 +1,12 @@
-"""`GET /v1/analysis` and `POST /v1/judge`: every verdict is HTTP 200, everything else a problem."""
+"""Verdicts over HTTP: every verdict is HTTP 200, everything else a problem."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 
 from analyzer.api.bodies import read_body
 from analyzer.schemas.documents import analysis_document
@@ -14,36 +15,64 @@ from analyzer.schemas.parameters import (
     ANALYSIS_PARAMETERS,
     openapi_parameters,
     read_analysis_query,
+    run_name,
 )
+from analyzer.service.analysis import judge_once
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from analyzer.service.analysis import Analysis, AnalysisService
+    from analyzer.service.instruments import Instruments
+    from analyzer.service.runs import RunService
 
 
-def analysis_router(service: AnalysisService) -> APIRouter:
-    """Return the routes that give verdicts."""
+def analysis_router(
+    once: AnalysisService, runs: Callable[[], RunService], instruments: Instruments
+) -> APIRouter:
+    """Return the routes that give verdicts; `runs` returns the same service at every call."""
     router = APIRouter(tags=["analysis"])
 
     @router.get(
         "/v1/analysis",
-        summary="Compare the canary with stable over one window",
+        summary="Compare the canary with stable, over one window or as a run",
         openapi_extra=openapi_parameters(ANALYSIS_PARAMETERS, required=("app", "canary", "stable")),
     )
     async def analyse(request: Request) -> JSONResponse:
         query = read_analysis_query(request.query_params.multi_items())
-        return _answer(await service.analyse(query))
+        if query.run is not None:
+            return JSONResponse(await runs().look(query))
+        return _answer(await once.analyse(query))
+
+    @router.get("/v1/analysis/{run}", summary="Tell how a run went, look by look")
+    async def history(run: str) -> JSONResponse:
+        return JSONResponse(await runs().history(run_name(run)))
+
+    @router.get(
+        "/v1/analysis/{run}/page",
+        summary="Show how a run went, with plots",
+        response_class=HTMLResponse,
+    )
+    async def page(run: str) -> HTMLResponse:
+        from analyzer.api.page import render_run  # noqa: PLC0415 - costs time at start
+
+        found = await runs().history(run_name(run))
+        return HTMLResponse(await to_thread.run_sync(render_run, found))
 
     @router.post("/v1/judge", summary="Judge windows given in the body")
     async def judge(request: Request) -> JSONResponse:
-        identity, pair = read_judge_body(await read_body(request))
-        return _answer(service.judge(identity, pair))
+        asked = await to_thread.run_sync(read_judge_body, await read_body(request))
+        if asked.one_look:
+            analysis = judge_once(asked)
+            instruments.count_verdict(analysis.verdict.metrics)
+            return _answer(analysis)
+        return JSONResponse(await runs().judge(asked))
 
     return router
 
 
 def _answer(analysis: Analysis) -> JSONResponse:
-    return JSONResponse(
-        analysis_document(
-            analysis.verdict, run=analysis.run, window=analysis.window, notes=analysis.notes
-        )
+    document: dict[str, Any] = analysis_document(
+        analysis.verdict, run=analysis.run, window=analysis.window, notes=analysis.notes
     )
+    return JSONResponse(document)

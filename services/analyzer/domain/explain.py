@@ -91,6 +91,54 @@ def explain(  # noqa: C901, PLR0911 - one sentence a code
             raise ValueError(f"{code} is no outcome of one look")
 
 
+def explain_latency(
+    code: ReasonCode,
+    *,
+    canary: ArmCounts,
+    stable: ArmCounts,
+    policy: Policy,
+    limit_ms: float,
+    p_value: float,
+    upper: float,
+) -> str:
+    """Return one sentence about requests beyond a latency, without a full stop.
+
+    Raises:
+        ValueError: the code is no outcome of the latency of one look.
+    """
+    rates = f"canary {_arm(canary)}, stable {_arm(stable)}"
+    beyond = f"take longer than {limit_ms:.3g} ms"
+    margin = _number(policy.latency_margin)
+    match code:
+        case ReasonCode.LATENCY_HIGHER:
+            return (
+                f"more of the canary's requests than of stable's {beyond}: {rates} "
+                f"(p = {p_value:.2g}, alpha {policy.alpha:g})"
+            )
+        case ReasonCode.NO_DATA:
+            return "no latencies of the canary in the window"
+        case ReasonCode.NO_BASELINE:
+            return "no latencies of stable in the window to compare the canary's with"
+        case ReasonCode.NOT_ENOUGH_SAMPLES:
+            return (
+                "not enough requests to compare latencies,"
+                f" {policy.minimum_samples} of each arm are needed:"
+                f" {canary.count} and {stable.count}"
+            )
+        case ReasonCode.MARGIN_NOT_EXCLUDED:
+            return (
+                f"no slower, but up to {upper:.2g} points more requests that {beyond} are not"
+                f" excluded (margin {margin}): {rates}"
+            )
+        case ReasonCode.NO_DIFFERENCE:
+            return (
+                f"no slower: at most {upper:.2g} points more requests {beyond} (margin {margin}):"
+                f" {rates}"
+            )
+        case _:
+            raise ValueError(f"{code} is no outcome of the latency of one look")
+
+
 def _arm(arm: ArmCounts) -> str:
     rate = arm.error_rate
     return (

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PREFIX = "latency_over_p"
 """How the names of latency events begin."""
+OVER_FLOOR = "latency_over_floor"
+"""The event of a floor below which nobody waits."""
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999)
 LEAST_EXPECTED = 5.0
 """Slow canary requests to expect over the run; with fewer a threshold is not worth its share."""
@@ -37,7 +39,7 @@ class Threshold:
     @property
     def name(self) -> str:
         """Name of the event, for example `latency_over_p99`."""
-        return f"{PREFIX}{100 * self.quantile:g}"
+        return name_of(self.quantile)
 
 
 def thresholds(history: ArrayLike, *, expected_canary: float) -> tuple[Threshold, ...]:
@@ -93,5 +95,32 @@ def limits(
         if edge is None or not math.isfinite(edge):
             continue
         if history.over(edge) / total * expected_canary >= LEAST_EXPECTED:
-            found.setdefault(edge, Limit(f"{PREFIX}{100 * quantile:g}", edge))
+            found.setdefault(edge, Limit(name_of(quantile), edge))
     return tuple(found.values())
+
+
+def limits_above_floor(
+    history: LatencyHistogram,
+    *,
+    quantiles: Sequence[float],
+    floor_ms: float,
+    expected_canary: float,
+) -> tuple[Limit, ...]:
+    """Return the thresholds of `limits`, none of them below a floor; always at least one.
+
+    Where no quantile is worth a threshold, the floor itself or the lowest quantile, whichever is
+    more, remains.
+    """
+    found = limits(history, expected_canary=expected_canary, quantiles=quantiles)
+    above = tuple(limit for limit in found if limit.ms >= floor_ms)
+    if above:
+        return above
+    lowest = history.quantile_ms(quantiles[0]) or 0.0
+    if floor_ms < lowest < math.inf:
+        return (Limit(name_of(quantiles[0]), lowest),)
+    return (Limit(OVER_FLOOR, floor_ms),)
+
+
+def name_of(quantile: float) -> str:
+    """Return the name of the event beyond a quantile, for example `latency_over_p99`."""
+    return f"{PREFIX}{100 * quantile:g}"

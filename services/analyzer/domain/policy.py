@@ -25,6 +25,12 @@ class Policy:
 
     `outage_bad` and `outage_ratio`: with fewer samples only this many bad requests, at a rate this
     many times stable's, still fail: a dead canary need not serve `minimum_samples` first.
+
+    `latency_floor_ms`: requests below it are never slow. `latency_effect` (points) and
+    `latency_odds`: a latency beyond which the canary has more requests than stable fails it only
+    with both, because a few milliseconds are always significant with enough requests.
+    `latency_margin`: points more slow requests that a pass excludes; with 600 requests an arm 5
+    points can be told apart at the median, so twice that is asked.
     """
 
     alpha: float = 0.01
@@ -36,6 +42,10 @@ class Policy:
     threshold_minimum_samples: int = 300
     outage_bad: int = 10
     outage_ratio: int = 10
+    latency_floor_ms: float = 10.0
+    latency_effect: Fraction = Fraction(1)
+    latency_odds: float = 1.5
+    latency_margin: Fraction = Fraction(10)
 
     @property
     def interval_confidence(self) -> float:

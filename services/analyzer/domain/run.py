@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 from analyzer.domain import common_mode, dispersion, limit, sequential, spending, traffic_split
 from analyzer.domain.burn_rate import BurnRule, burn_rate
-from analyzer.domain.latency import PREFIX as LATENCY
 from analyzer.domain.latency_rank import RankEvidence, Scale
 from analyzer.domain.model import ArmCounts, Window
+from analyzer.domain.observation import LATENCY
 from analyzer.domain.presence import Presence
 from analyzer.domain.sequential import Evidence, Rules
 from analyzer.domain.verdict import ReasonCode, Verdict
@@ -45,7 +45,8 @@ class WindowRecord:
     """Both arms' requests, and how many were bad in the sense of the metric, in a closed window.
 
     `classes`: requests per class of latency of the canary, then of stable, where the metric is one
-    of `RunPlan.ranks`; their sums are the counts.
+    of `RunPlan.ranks`; their sums are the counts. `weight`: the canary's share of the traffic that
+    was planned for the window, where it is known.
     """
 
     window: Window
@@ -53,6 +54,7 @@ class WindowRecord:
     canary: ArmCounts
     stable: ArmCounts
     classes: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,9 @@ class RunPlan:
         hold_alpha: chance that nothing passes for a stable that is as it was in the history.
         burn: metric -> burn rate of the canary at which nothing passes.
         ranks: metric -> classes of latency; such a metric can only fail, by its records' `classes`.
+        harm_only: metrics that can fail the run and that a pass does not wait for.
+        pending: metrics whose bad events are not defined yet, so nothing of them is judged and
+            nothing passes.
     """
 
     run: str
@@ -105,6 +110,8 @@ class RunPlan:
     hold_alpha: float = 0.001
     burn: Mapping[str, BurnRule] = field(default_factory=dict)
     ranks: Mapping[str, Scale] = field(default_factory=dict)
+    harm_only: frozenset[str] = frozenset()
+    pending: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if not 0 < self.interval_s <= self.horizon_s:
@@ -131,7 +138,8 @@ class RunState:
 
     `failed_at` and `passed_at` are the ends of the windows that decided first. `windows` may be cut
     to the last one of every metric (`without_past`): nothing but telling an old duplicate from a
-    late window needs the others. `recent` has what a burn rate looks back on.
+    late window needs the others. `recent` has what a burn rate looks back on. `weight` is the last
+    window's planned one, and `ramped` says whether it has ever been another.
     """
 
     plan: RunPlan
@@ -141,6 +149,8 @@ class RunState:
     ranks: Mapping[str, RankEvidence] = field(default_factory=dict)
     recent: Mapping[str, tuple[tuple[Window, ArmCounts], ...]] = field(default_factory=dict)
     windows: tuple[WindowRecord, ...] = ()
+    weight: float | None = None
+    ramped: bool = False
     failed_at: float | None = None
     failed_by: str | None = None
     failed_code: ReasonCode | None = None
@@ -167,7 +177,7 @@ def begin(plan: RunPlan) -> RunState:
     """Return the state before any window."""
     evidence, common = {}, {}
     for metric in plan.weights:
-        if metric in plan.ranks:
+        if metric in plan.ranks or metric in plan.pending:
             continue
         own = plan.rules_of.get(metric, plan.rules)
         history = plan.history.get(metric, ())
@@ -274,10 +284,13 @@ def _accept(state: RunState, record: WindowRecord) -> RunState:
     presence = state.presence[metric].after(
         record.window, record.canary, record.stable, warmup_s=plan.warmup_s
     )
+    weight = state.weight if record.weight is None else record.weight
     state = replace(
         state,
         presence={**state.presence, metric: presence},
         windows=(*state.windows, record),
+        weight=weight,
+        ramped=state.ramped or (state.weight is not None and weight != state.weight),
     )
     state = _with_guards(state, record)
     if presence.judged:
@@ -311,6 +324,8 @@ def _with_guards(state: RunState, record: WindowRecord) -> RunState:
 
 def _with_evidence(state: RunState, record: WindowRecord) -> RunState:
     metric = record.metric
+    if metric in state.plan.pending:
+        return state
     if metric in state.ranks:
         if record.classes is None:
             return state
@@ -374,9 +389,15 @@ def _material(plan: RunPlan, one: Evidence) -> bool:
 
 def _short_of_failing(state: RunState, now: float | None) -> tuple[Verdict, ReasonCode, str | None]:
     for name in state.evidence:
+        if name in state.plan.harm_only:
+            continue
         code = reservation(state, name, now=now)
         if code is not None:
             return Verdict.INCONCLUSIVE, code, name
+    if state.plan.pending:
+        name = min(state.plan.pending)
+        missing = _absence(state, state.presence[name], now) or ReasonCode.NOT_ENOUGH_SAMPLES
+        return Verdict.INCONCLUSIVE, missing, name
     return Verdict.PASS, ReasonCode.NO_DIFFERENCE, None
 
 
@@ -385,10 +406,12 @@ def _absence(state: RunState, presence: Presence, now: float | None) -> ReasonCo
     plan = state.plan
     stale = now is not None and now - presence.last_end > (plan.stale_after + 1) * plan.interval_s
     warming = ReasonCode.CANARY_RESTARTED if presence.restarted else ReasonCode.WARMING_UP
+    all_traffic = state.weight is not None and state.weight >= 1 and presence.silent_stable > 0
     found = (
         (not presence.canary_requests, ReasonCode.NO_DATA),
         (stale, ReasonCode.STALE),
         (presence.silent_canary >= plan.stale_after, ReasonCode.CANARY_SILENT),
+        (all_traffic, ReasonCode.ALL_TRAFFIC),
         (not presence.stable_requests, ReasonCode.NO_BASELINE),
         (not presence.judged, warming),
         (presence.silent_stable >= plan.stale_after, ReasonCode.BASELINE_SILENT),
@@ -407,7 +430,7 @@ def _too_little(plan: RunPlan, one: Evidence, presence: Presence) -> ReasonCode 
 def _held(state: RunState, metric: str) -> ReasonCode | None:
     """Return which guard keeps a metric from passing."""
     plan = state.plan
-    if _split_is_wrong(plan, state.evidence[metric]):
+    if not state.ramped and _split_is_wrong(plan, state.evidence[metric]):
         return ReasonCode.TRAFFIC_SPLIT
     common = state.common.get(metric)
     level = plan.hold_alpha * plan.share(metric)

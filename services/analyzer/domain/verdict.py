@@ -38,6 +38,8 @@ class ReasonCode(StrEnum):
     WARMING_UP = "warming_up"
     CANARY_RESTARTED = "canary_restarted"
     CANARY_CHANGED = "canary_changed"
+    BASELINE_CHANGED = "baseline_changed"
+    ALL_TRAFFIC = "all_traffic"
     TOO_EARLY = "too_early"
     TRAFFIC_SPLIT = "traffic_split"
     BOTH_DEGRADED = "both_degraded"

@@ -25,19 +25,24 @@ _THRESHOLD = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 MAX_WINDOW_SECONDS = 24 * 3600
 DEFAULT_WINDOW = "5m"
 
-_UNSUPPORTED = {
-    "run": "sequential analysis over several calls",
-    "config": "named configurations",
-}
+RUN_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._:@()+-]{0,253}[A-Za-z0-9)])?")
+RUN_NAME_RULE = "up to 255 letters, digits, spaces and . _ : @ ( ) + -"
 ANALYSIS_PARAMETERS = {
     "app": "application name, such as voting01-vote-qa",
     "canary": "pod-template hash of the canary",
     "stable": "pod-template hash of stable",
-    "window": f"window that ends now, a Go duration (default {DEFAULT_WINDOW})",
+    "window": f"window that ends now, a Go duration (default {DEFAULT_WINDOW}); of a run: how far "
+    "before its first call it begins",
     "since": "RFC 3339 time before which nothing is looked at",
     "error_threshold": "error rate in percent at which the canary fails",
     "source": "name of a configured source (default: the first)",
+    "run": "name of a run: evidence adds up from call to call, and looking often costs nothing",
+    "config": "name of a configuration (default: the setting default_config)",
+    "horizon": "planned length of the run, a Go duration (default: the configuration's)",
+    "interval": "length of its windows, a Go duration (default: the configuration's)",
+    "weight": "percent of the traffic that the canary is given now",
 }
+_OF_RUNS = ("horizon", "interval", "weight")
 HEALTH_PARAMETERS = {
     "service": "Service name, such as vote-canary",
     "namespace": "namespace, such as voting01-qa",
@@ -47,7 +52,10 @@ HEALTH_PARAMETERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysisQuery:
-    """What one analysis asks for; an `error_threshold` of None leaves the policy's."""
+    """What one analysis asks for; None leaves what the configuration says.
+
+    `weight` is a share.
+    """
 
     app: str
     canary: str
@@ -56,6 +64,11 @@ class AnalysisQuery:
     since: float | None
     error_threshold: Fraction | None
     source: str | None
+    run: str | None = None
+    config: str | None = None
+    horizon_seconds: float | None = None
+    interval_seconds: float | None = None
+    weight: float | None = None
 
 
 def read_analysis_query(items: Iterable[tuple[str, str]]) -> AnalysisQuery:
@@ -69,16 +82,35 @@ def read_analysis_query(items: Iterable[tuple[str, str]]) -> AnalysisQuery:
         app=_matching(values, "app", _APP, "letters, digits, space and . _ : / ( ) @ + -"),
         canary=_matching(values, "canary", _HASH, "a pod-template hash such as 7cd75c6d7c"),
         stable=_matching(values, "stable", _HASH, "a pod-template hash such as 54bc444575"),
-        window_seconds=_window(values.get("window", DEFAULT_WINDOW)),
+        window_seconds=_seconds(values, "window") or parse_duration(DEFAULT_WINDOW),
         since=_since(values.get("since")),
         error_threshold=_threshold(values.get("error_threshold")),
         source=values.get("source"),
+        run=_matching(values, "run", RUN_NAME, RUN_NAME_RULE) if "run" in values else None,
+        config=values.get("config"),
+        horizon_seconds=_seconds(values, "horizon"),
+        interval_seconds=_seconds(values, "interval"),
+        weight=_weight(values.get("weight")),
     )
+    for name in _OF_RUNS:
+        if name in values and query.run is None:
+            raise refused(name, "only with run", "one look has no plan; add run=, or leave it out")
     if query.canary == query.stable:
         raise refused(
             "stable", "expected another hash than canary's", "an arm cannot be its own baseline"
         )
     return query
+
+
+def run_name(text: str) -> str:
+    """Return the name of a run that a path holds.
+
+    Raises:
+        InvalidInput: it cannot be one.
+    """
+    if not RUN_NAME.fullmatch(text):
+        raise refused("run", f"expected {RUN_NAME_RULE}")
+    return text
 
 
 def read_health_query(items: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -122,13 +154,6 @@ def _read(
 ) -> dict[str, str]:
     values: dict[str, str] = {}
     for name, value in items:
-        if name in _UNSUPPORTED and "app" in known:
-            raise refused(
-                name,
-                f"not supported in this version ({_UNSUPPORTED[name]})",
-                f"leave {name} out: every call then judges its own window",
-                code="unsupported_parameter",
-            )
         if name not in known:
             shown = name if re.fullmatch(r"[A-Za-z0-9_.-]{1,40}", name) else "parameter"
             raise refused(shown, "unknown parameter", f"known parameters: {', '.join(known)}")
@@ -149,15 +174,27 @@ def _matching(values: Mapping[str, str], name: str, pattern: re.Pattern[str], ex
     return values[name]
 
 
-def _window(text: str) -> float:
+def _seconds(values: Mapping[str, str], name: str) -> float | None:
+    if name not in values:
+        return None
     hint = "a Go duration from 1s to 24h, such as 5m or 1h30m"
     try:
-        seconds = parse_duration(text)
+        seconds = parse_duration(values[name])
     except DurationError:
-        raise refused("window", "not a duration", hint) from None
+        raise refused(name, "not a duration", hint) from None
     if not 1 <= seconds <= MAX_WINDOW_SECONDS or seconds != int(seconds):
-        raise refused("window", "expected whole seconds from 1s to 24h", hint)
+        raise refused(name, "expected whole seconds from 1s to 24h", hint)
     return seconds
+
+
+def _weight(text: str | None) -> float | None:
+    if text is None:
+        return None
+    if not _THRESHOLD.fullmatch(text) or len(text) > 20 or not 0 < Fraction(text) <= 100:
+        raise refused(
+            "weight", "expected percent above 0 and at most 100, digits only", "such as 20"
+        )
+    return float(Fraction(text) / 100)
 
 
 def _since(text: str | None) -> float | None:

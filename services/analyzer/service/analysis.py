@@ -1,27 +1,29 @@
-"""Analyse an application: read both arms over one window, judge, count, tell."""
+"""Analyse an application at one look: read both arms over one window, judge, count, tell."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import structlog
 
+from analyzer.domain.histogram import NO_LATENCIES
 from analyzer.domain.judge import judge
 from analyzer.domain.model import MetricPair, RunVerdict, Window
+from analyzer.domain.observation import LatencyArms
 from analyzer.domain.policy import Policy
 from analyzer.ports import Arms
 from analyzer.schemas.parameters import refused
-from svckit.errors import SuiteError, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from analyzer.ports import Source, WindowReading
+    from analyzer.domain.config import JudgeConfig
+    from analyzer.ports import Configs, WindowReading
+    from analyzer.schemas.judge_body import JudgeRequest
     from analyzer.schemas.parameters import AnalysisQuery
     from analyzer.service.instruments import Instruments
+    from analyzer.service.sources import Sources
     from svckit.clock import Clock
 
 
@@ -36,40 +38,35 @@ class Analysis:
 
 
 class AnalysisService:
-    """Judges windows that a source delivers, or that a caller brings along."""
+    """Judges one window that a source delivers, or that a caller brings along."""
 
     def __init__(
-        self,
-        *,
-        sources: Mapping[str, Source],
-        clock: Clock,
-        instruments: Instruments,
-        policy: Policy | None = None,
+        self, *, sources: Sources, configs: Configs, clock: Clock, instruments: Instruments
     ) -> None:
         self._sources = sources
+        self._configs = configs
         self._clock = clock
         self._instruments = instruments
-        self._policy = policy or Policy()
         self._log = structlog.get_logger()
 
     async def analyse(self, query: AnalysisQuery) -> Analysis:
         """Compare the two hashes over the window that ends now.
 
         Raises:
-            InvalidInput: `since` lies in the future, or the source is not configured.
+            InvalidInput: `since` lies in the future, or source or configuration are not known.
             Unavailable: a source failed, so there is nothing to judge.
         """
-        source = self._source(query.source)
-        window = self._window(query)
+        source = self._sources.pick(query.source)
+        config = None if query.config is None else self._configs.get(query.config)
+        policy = policy_of(config, error_threshold=query.error_threshold)
+        window = window_until(self._clock.now(), query)
         arms = Arms(app=query.app, canary=query.canary, stable=query.stable)
-        reading = await self._read(source, arms, window)
+        reading = await self._sources.read_window(source, arms, window)
         canary, stable = reading.canary, reading.stable
-        policy = self._policy
-        if query.error_threshold is not None:
-            policy = replace(policy, error_threshold=query.error_threshold)
         pair = MetricPair(window=window, canary=canary.counts, stable=stable.counts)
-        verdict = judge(pair, policy)
-        self._instruments.count_verdict(verdict, app=query.app)
+        judged = config is None or config.latency is not None
+        verdict = judge(pair, policy, latency=latencies_of(reading) if judged else None)
+        self._instruments.count_verdict(verdict.metrics, app=query.app)
         run = _once(window, query.app, query.canary, query.stable)
         notes = (("canary", canary.note), ("stable", stable.note))
         self._log.info(
@@ -86,58 +83,57 @@ class AnalysisService:
             notes=tuple(f"{arm}: {note}" for arm, note in notes if note),
         )
 
-    def judge(self, identity: str | None, pair: MetricPair) -> Analysis:
-        """Judge one pair by the policy; the same pair always gives the same answer."""
-        analysis = judge_pair(identity, pair, self._policy)
-        self._instruments.count_verdict(analysis.verdict)
-        return analysis
 
-    def _source(self, name: str | None) -> Source:
-        if not self._sources:
-            raise Unavailable(
-                "no metric source is configured",
-                code="no_source",
-                status=503,
-                hint="start the analyzer with --source newrelic=URL",
-            )
-        if name is None:
-            return next(iter(self._sources.values()))
-        if name not in self._sources:
-            raise refused(
-                "source", "not configured", f"configured sources: {', '.join(self._sources)}"
-            )
-        return self._sources[name]
+def window_until(now: float, query: AnalysisQuery) -> Window:
+    """Return the window of a query that ends now.
 
-    def _window(self, query: AnalysisQuery) -> Window:
-        # Whole seconds, so that the text sent to the source names exactly this window.
-        end = float(int(self._clock.now()))
-        start = end - query.window_seconds
-        if query.since is not None:
-            if query.since >= end:
-                raise refused("since", "expected a time in the past", "it is when looking begins")
-            start = max(start, float(int(query.since)))
-        return Window(start=start, end=end)
+    Whole seconds, so that the text sent to a source names exactly this window.
 
-    async def _read(self, source: Source, arms: Arms, window: Window) -> WindowReading:
-        started, outcome = time.perf_counter(), "cancelled"
-        try:
-            reading = await source.read_window(arms, window)
-            outcome = "ok"
-        except SuiteError as error:
-            outcome = error.code
-            self._log.warning(
-                "source_failed", source=source.name, app=arms.app, detail=error.detail
-            )
-            raise
-        finally:
-            self._instruments.observe_source(source.name, outcome, time.perf_counter() - started)
-        return reading
+    Raises:
+        InvalidInput: `since` lies in the future.
+    """
+    end = float(int(now))
+    start = end - query.window_seconds
+    if query.since is not None:
+        if query.since >= end:
+            raise refused("since", "expected a time in the past", "it is when looking begins")
+        start = max(start, float(int(query.since)))
+    return Window(start=start, end=end)
 
 
-def judge_pair(identity: str | None, pair: MetricPair, policy: Policy) -> Analysis:
-    """Judge counts that a caller brought along."""
-    run = identity or _once(pair.window, str(pair.canary), str(pair.stable))
-    return Analysis(run=run, window=pair.window, verdict=judge(pair, policy))
+def policy_of(config: JudgeConfig | None, *, error_threshold: Fraction | None = None) -> Policy:
+    """Return the policy of single looks: its levels and its limit may come from a configuration."""
+    policy = Policy()
+    if config is not None:
+        policy = replace(policy, alpha=config.alpha_fail, pass_alpha=config.alpha_pass)
+        if config.error_limit is not None:
+            policy = replace(policy, error_threshold=100 * Fraction(str(config.error_limit)))
+    return policy if error_threshold is None else replace(policy, error_threshold=error_threshold)
+
+
+def latencies_of(reading: WindowReading) -> LatencyArms | None:
+    """Return both arms' latencies; None when a source has requests and no latencies of them."""
+    found = []
+    for arm in (reading.canary, reading.stable):
+        if arm.latency is None and arm.counts.count:
+            return None
+        found.append(arm.latency or NO_LATENCIES)
+    return LatencyArms(canary=found[0], stable=found[1])
+
+
+def judge_once(request: JudgeRequest) -> Analysis:
+    """Judge a lone window that a caller brought along; equal windows get equal answers."""
+    pair, latency, window = None, None, request.observations[0].window
+    for one in request.observations:
+        window = Window(
+            start=min(window.start, one.window.start), end=max(window.end, one.window.end)
+        )
+        if isinstance(one.arms, LatencyArms):
+            latency = one.arms
+        else:
+            pair = MetricPair(window=one.window, canary=one.arms.canary, stable=one.arms.stable)
+    run = request.id or _once(window, str(pair), str(latency))
+    return Analysis(run=run, window=window, verdict=judge(pair, Policy(), latency=latency))
 
 
 def _once(window: Window, *question: str) -> str:

@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 if TYPE_CHECKING:
-    from analyzer.domain.model import RunVerdict
+    from collections.abc import Iterable
+
+    from analyzer.domain.model import ArmCounts
+    from analyzer.domain.verdict import ReasonCode, Verdict
 
 _MAX_APPS = 100
 _OTHER = "other"
+
+
+class Judged(Protocol):
+    """What is counted of a metric's verdict."""
+
+    @property
+    def name(self) -> str:
+        """The metric."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """What it came to."""
+
+    @property
+    def reason_code(self) -> ReasonCode:
+        """Why."""
+
+    @property
+    def canary(self) -> ArmCounts:
+        """Requests of the canary."""
+
+    @property
+    def stable(self) -> ArmCounts:
+        """Requests of stable."""
 
 
 class Instruments:
@@ -37,9 +64,9 @@ class Instruments:
             registry=registry,
         )
 
-    def count_verdict(self, verdict: RunVerdict, *, app: str | None = None) -> None:
-        """Record a verdict, and the samples behind it when an application is named."""
-        for metric in verdict.metrics:
+    def count_verdict(self, metrics: Iterable[Judged], *, app: str | None = None) -> None:
+        """Record verdicts, and the samples behind them when an application is named."""
+        for metric in metrics:
             self._verdicts.labels(metric.verdict, metric.name, metric.reason_code).inc()
             if app is not None:
                 label = self._app_label(app)

@@ -87,8 +87,10 @@ def test_judge_writes_to_a_file(
     [
         pytest.param(["judge", "/nonexistent.json"], id="missing-file"),
         pytest.param(["judge", "--output", "xml", "x"], id="unknown-format"),
-        pytest.param(["serve", "--state-dir", "state"], id="state-dir"),
-        pytest.param(["serve", "--source", "graphite=http://g"], id="unsupported-source"),
+        pytest.param(["serve", "--config-dir", "/nonexistent"], id="config-dir"),
+        pytest.param(["judge", "--config", "none", "/dev/null"], id="empty-file"),
+        pytest.param(["replay", "/nonexistent.jsonl"], id="missing-recording"),
+        pytest.param(["serve", "--source", "graphite=http://p"], id="unsupported-source"),
         pytest.param(["serve", "--log-level", "loud"], id="log-level"),
     ],
 )

@@ -66,9 +66,14 @@ def test_everything_given() -> None:
         pytest.param("error_threshold", "101", id="threshold-above-100"),
         pytest.param("threshold", "2", id="unknown"),
         pytest.param("Window", "5m", id="unknown-by-case"),
-        pytest.param("run", "r1", id="run"),
+        pytest.param("run", "a/b", id="run-slash"),
+        pytest.param("run", "x" * 256, id="run-too-long"),
+        pytest.param("weight", "20", id="weight-without-run"),
+        pytest.param("horizon", "11m", id="horizon-without-run"),
+        pytest.param("interval", "1.5s", id="interval-fraction"),
+        pytest.param("weight", "120", id="weight-above-100"),
         pytest.param("run", "", id="run-empty"),
-        pytest.param("config", "balanced", id="config"),
+        pytest.param("config", "", id="config-empty"),
     ],
 )
 def test_a_bad_parameter_is_named(name: str, value: str) -> None:
@@ -80,12 +85,12 @@ def test_a_bad_parameter_is_named(name: str, value: str) -> None:
     assert caught.value.errors[0]["loc"] == f"query.{name}"
 
 
-@pytest.mark.parametrize("name", ["run", "config"])
-def test_what_is_not_supported_says_so(name: str) -> None:
-    """Sequential semantics are refused, not imitated."""
-    with pytest.raises(InvalidInput, match="not supported in this version") as caught:
-        read_analysis_query((GOOD | {name: "r1"}).items())
-    assert caught.value.code == "unsupported_parameter"
+def test_a_run_has_its_plan() -> None:
+    """Horizon, interval and weight are read with a run; the weight becomes a share."""
+    plan = {"run": "vote 7cd:1@qa", "horizon": "11m", "interval": "30s", "weight": "12.5"}
+    query = read_analysis_query((GOOD | plan).items())
+    assert (query.run, query.horizon_seconds, query.interval_seconds) == ("vote 7cd:1@qa", 660, 30)
+    assert query.weight == 0.125
 
 
 @pytest.mark.parametrize("name", list(GOOD))
