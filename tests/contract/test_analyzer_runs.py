@@ -33,6 +33,7 @@ class Apm:
         self.down = False
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer as the APM's REST interface does."""
         if self.down:
             return httpx.Response(503, json={"error": "overloaded"})
         params = request.url.params
@@ -212,8 +213,11 @@ async def test_a_canary_that_came_back_warms_up_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new", "code"),
-    [("canary=new", "canary=newer", "canary_changed"), ("stable=old", "stable=older", "baseline_changed")],
-)  # fmt: skip
+    [
+        ("canary=new", "canary=newer", "canary_changed"),
+        ("stable=old", "stable=older", "baseline_changed"),
+    ],
+)
 async def test_another_pair_is_not_judged_by_the_run(old: str, new: str, code: str) -> None:
     """A new hash in the middle neither passes nor fails, and is not read."""
     clock, apm = ManualClock(START), Apm()
