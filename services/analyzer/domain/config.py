@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from analyzer.domain.burn_rate import BurnRule
 from analyzer.domain.latency import QUANTILES

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from analyzer.domain.histogram import LatencyHistogram
 from analyzer.domain.model import ArmCounts, Window

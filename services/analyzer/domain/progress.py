@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from analyzer.domain.config import JudgeConfig, LatencyRules, MetricRules
-    from analyzer.domain.observation import StableBlock
 
 RANKS = "latency_ranks"
 RANK_SHARE = 0.2
