@@ -178,6 +178,7 @@ class Laptop:
             target = service["build"]["target"]
             module = target.replace("canary-", "").replace("-", "_")
             arguments = [self.local(each) for each in service.get("command", ["serve"])]
+            arguments = [each.replace("=/state", f"={self.folder}/state") for each in arguments]
             if target == "mock-newrelic":
                 arguments.append(f"--data-dir={self.folder / 'apm'}")
             command = [sys.executable, "-m", module, *arguments, f"--port={self.ports[name]}"]
