@@ -9,8 +9,11 @@ from rollout_runner.lint.rules import (
     arguments,
     comments,
     conditions,
+    jobs,
     limits,
     schema,
+    sources,
+    web,
 )
 
 if TYPE_CHECKING:
@@ -21,6 +24,9 @@ _MODULES: Final[tuple[ModuleType, ...]] = (
     arguments,
     limits,
     conditions,
+    web,
+    sources,
+    jobs,
     comments,
 )
 

@@ -44,8 +44,11 @@ def shapes_of(each: MetricAt) -> Shapes | None:
     return None if read is None or block is None else read(block)
 
 
-def _web(block: dict[str, Any]) -> Shapes:
-    if str(block.get("jsonPath") or "").strip() in _WHOLE:
+def _web(block: dict[str, Any]) -> Shapes | None:
+    path = str(block.get("jsonPath") or "")
+    if path and not path.startswith("{"):
+        return None  # a literal text: the jsonPath itself is wrong
+    if path.strip() in _WHOLE:
         return Shapes(typical=({}, [], "", 0.0, True), whole=True, provider="web")
     return Shapes(typical=(0.0, "", True, {}, [], None), provider="web")
 
@@ -61,7 +64,7 @@ def _new_relic(block: dict[str, Any]) -> Shapes:
     return Shapes(typical=(rows,), provider="newRelic")
 
 
-_READERS: Final[dict[str, Callable[[dict[str, Any]], Shapes]]] = {
+_READERS: Final[dict[str, Callable[[dict[str, Any]], Shapes | None]]] = {
     "web": _web,
     "prometheus": _prometheus,
     "newRelic": _new_relic,
