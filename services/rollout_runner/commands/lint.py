@@ -66,7 +66,8 @@ def perform_lint(request: LintRequest) -> tuple[Finding, ...]:
     """Read and look.
 
     Files are taken together, as one `kubectl apply` would; each folder or kustomization is by
-    itself.
+    itself. A Component is looked at as it is written: kustomize renders it only inside of another
+    kustomization.
 
     Raises:
         InvalidInput: a path cannot be read, is not YAML, or kustomize refuses it.
@@ -80,11 +81,14 @@ def perform_lint(request: LintRequest) -> tuple[Finding, ...]:
     for path in request.paths:
         folder = kustomization_folder(path)
         if folder is not None or path.is_dir():
+            origins = None if folder is None else read_origins(folder)
+            component = origins is not None and origins.component
+            sources = origins.resources if origins and component else read_sources(path)
             found += lint(
-                read_sources(path),
+                sources,
                 version=request.version,
                 codes=request.codes,
-                origins=None if folder is None else read_origins(folder),
+                origins=None if component else origins,
             )
     return tuple(sorted(set(found), key=lambda each: each.order))
 

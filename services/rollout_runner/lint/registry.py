@@ -11,8 +11,10 @@ from rollout_runner.lint.rules import (
     conditions,
     jobs,
     limits,
+    references,
     schema,
     sources,
+    strategy,
     web,
 )
 
@@ -21,12 +23,14 @@ if TYPE_CHECKING:
 
 _MODULES: Final[tuple[ModuleType, ...]] = (
     schema,
+    references,
     arguments,
     limits,
     conditions,
     web,
     sources,
     jobs,
+    strategy,
     comments,
 )
 

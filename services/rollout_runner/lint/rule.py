@@ -62,6 +62,8 @@ class Example:
         """The example with everything that it needs around it."""
         before, after, indent = _AROUND[self.around]
         whole = before + textwrap.indent(self.text, " " * indent) + after
+        if after and "templateName: gate}" in self.text:
+            whole += _GATE
         return f"{whole}---\n{self.more}" if self.more else whole
 
 
@@ -194,15 +196,15 @@ _AROUND: dict[Around, tuple[str, str, int]] = {
     Around.NOTHING: ("", "", 0),
     Around.TEMPLATE: (_TEMPLATE_HEAD, "", 2),
     Around.METRICS: (_TEMPLATE_HEAD + "  metrics:\n", "", 4),
-    Around.ROLLOUT: (_ROLLOUT_HEAD, _NEIGHBOURS + _GATE, 2),
+    Around.ROLLOUT: (_ROLLOUT_HEAD, _NEIGHBOURS, 2),
     Around.CANARY: (
         _ROLLOUT_HEAD + _POD + "  strategy:\n    canary:\n",
-        _NEIGHBOURS + _GATE,
+        _NEIGHBOURS,
         6,
     ),
     Around.BLUE_GREEN: (
         _ROLLOUT_HEAD + _POD + "  strategy:\n    blueGreen:\n",
-        _NEIGHBOURS + _GATE,
+        _NEIGHBOURS,
         6,
     ),
 }

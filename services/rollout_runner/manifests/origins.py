@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fragment:
-    """A part of an object as written: `document` at `inside` holds what lies at `base`."""
+    """A part of an object as written: `document` at `inside` holds what lies at `base`.
+
+    A `resource` is a whole object, and no patch for one.
+    """
 
     kind: str
     name: str
     base: Path
     inside: Path
     document: Document
+    resource: bool = False
 
     def holds(self, kind: str, name: str, path: Path) -> bool:
         """Whether it could hold a field of an object."""
@@ -45,10 +49,20 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origins:
-    """The texts that a kustomization reads, and the parts of objects in them."""
+    """The texts that a kustomization reads, and the parts of objects in them.
+
+    `component` says that it is a Component, which can only be rendered inside of another one.
+    """
 
     sources: tuple[Source, ...]
     fragments: tuple[Fragment, ...]
+    component: bool = False
+
+    @property
+    def resources(self) -> tuple[Source, ...]:
+        """The texts that hold whole objects."""
+        names = {each.document.source for each in self.fragments if each.resource}
+        return tuple(each for each in self.sources if each.name in names)
 
     def find(
         self, kind: str, name: str, path: Path, value: Any, text_line: int = 0
@@ -88,7 +102,17 @@ def read_origins(folder: FilePath) -> Origins:
     sources: dict[str, Source] = {}
     fragments: list[Fragment] = []
     _kustomization(folder, sources, fragments, set())
-    return Origins(sources=tuple(sources.values()), fragments=tuple(fragments))
+    kinds = [
+        document.value.get("kind")
+        for name in KUSTOMIZATIONS
+        if (source := sources.get(str(folder / name))) is not None
+        for document in _documents(source)
+    ]
+    return Origins(
+        sources=tuple(sources.values()),
+        fragments=tuple(fragments),
+        component="Component" in kinds,
+    )
 
 
 def _kustomization(
@@ -105,7 +129,8 @@ def _kustomization(
         for field in ("resources", "bases", "components", "patchesStrategicMerge"):
             for each in _list(document.value.get(field)):
                 if isinstance(each, str) and "://" not in each:
-                    _resource(folder / each, sources, fragments, seen)
+                    whole = field != "patchesStrategicMerge"
+                    _resource(folder / each, sources, fragments, seen, whole=whole)
         for field in ("patches", "patchesJson6902"):
             for index, patch in enumerate(_list(document.value.get(field))):
                 if isinstance(patch, dict):
@@ -113,7 +138,12 @@ def _kustomization(
 
 
 def _resource(
-    path: FilePath, sources: dict[str, Source], fragments: list[Fragment], seen: set[FilePath]
+    path: FilePath,
+    sources: dict[str, Source],
+    fragments: list[Fragment],
+    seen: set[FilePath],
+    *,
+    whole: bool,
 ) -> None:
     path = _plain(path)
     if path.is_dir():
@@ -121,7 +151,7 @@ def _resource(
         return
     source = _read(path, sources)
     if source is not None:
-        fragments += [_whole(document) for document in _documents(source)]
+        fragments += [_whole(document, resource=whole) for document in _documents(source)]
 
 
 def _patch(
@@ -156,10 +186,10 @@ def _patch(
                 document=operation,
             )
     if not operations:
-        yield from (_whole(each) for each in _documents(source))
+        yield from (_whole(each, resource=False) for each in _documents(source))
 
 
-def _whole(document: Document) -> Fragment:
+def _whole(document: Document, *, resource: bool) -> Fragment:
     metadata = document.value.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else ""
     return Fragment(
@@ -168,6 +198,7 @@ def _whole(document: Document) -> Fragment:
         base=(),
         inside=(),
         document=document,
+        resource=resource,
     )
 
 
