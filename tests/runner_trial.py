@@ -330,7 +330,7 @@ class Trial:
             at=moment(self.clock.now()),
             rollout=canary.name,
             namespace=self.subject.namespace,
-            strategy="Canary",
+            strategy=self.subject.strategy,
             replicas=canary.replicas,
             steps=tuple(
                 Step(index=index, kind=step.kind, text=step.text)

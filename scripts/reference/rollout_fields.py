@@ -57,8 +57,25 @@ BLOCKS = (
     Block(
         place="spec.strategy",
         model=rollout.Strategy,
-        honoured={"canary": ""},
+        honoured={"canary": "", "blueGreen": "Live; not in virtual time."},
         without_effect={},
+    ),
+    Block(
+        place="spec.strategy.blueGreen",
+        model=rollout.BlueGreenStrategy,
+        honoured={
+            "activeService": "All traffic goes to the pods that it selects.",
+            "previewService": "Its name leads to the new pods at once.",
+            "previewReplicaCount": "",
+            "autoPromotionEnabled": "`false`: the run pauses until somebody promotes.",
+            "autoPromotionSeconds": "",
+            "prePromotionAnalysis": "",
+            "postPromotionAnalysis": "",
+            "scaleDownDelaySeconds": "",
+            "scaleDownDelayRevisionLimit": "",
+            "abortScaleDownDelaySeconds": "",
+        },
+        without_effect={"maxUnavailable": "Only Argo's restart of pods reads it."},
     ),
     Block(
         place="spec.strategy.canary",
@@ -106,7 +123,7 @@ BLOCKS = (
         without_effect={},
     ),
     Block(
-        place="analysis of a step, or in the background",
+        place="analysis of a step, in the background, before or after a promotion",
         model=rollout.BackgroundAnalysis,
         honoured={
             "templates": "AnalysisTemplate, or ClusterAnalysisTemplate with `clusterScope`.",
@@ -245,6 +262,8 @@ def render() -> str:
         "Behaviour follows the code of Argo Rollouts 1.8, 1.9 or 1.10 (`--argo-version`).",
         *parts,
         "## Other kinds",
+        "Where there is no Rollout, a Deployment's rolling update is run by the rules of a Rollout"
+        " without steps (`maxSurge`, `maxUnavailable`); `Recreate` is refused.",
         "Service, Ingress, ConfigMap and Secret are read for what a Rollout refers to. Other known"
         " kinds are passed over; a kind that its API group does not have is refused. Secrets have"
         " to be among the manifests.",
@@ -296,7 +315,6 @@ def _refused() -> dict[tuple[str, str], str]:
         (f"{canary}.trafficRouting", name): "weights are only set the way of nginx"
         for name in reader._ROUTERS  # noqa: SLF001
     }
-    reasons["spec.strategy", "blueGreen"] = "only the canary strategy is run"
     reasons[canary, "pingPong"] = "services do not trade places"
     place = "spec.metrics[].provider"
     for name, field in providers.MetricProvider.model_fields.items():

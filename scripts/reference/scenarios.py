@@ -93,7 +93,7 @@ BLOCKS: tuple[tuple[str, type[BaseModel], dict[str, str]], ...] = (
         model.TimelineEntry,
         {
             "at": "When: virtual time since the new version was applied. Either this or `on`.",
-            "on": "When: as soon as a step becomes current.",
+            "on": "When: as soon as a step becomes current, or the Rollout comes to a phase.",
             "canary": "The canary behaves so from now on. Replaces its whole behaviour.",
             "baseline": "The same for stable.",
             "traffic": "The rate changes.",
@@ -102,13 +102,20 @@ BLOCKS: tuple[tuple[str, type[BaseModel], dict[str, str]], ...] = (
             " the version's hash, which is what telemetry carries.",
             "clear": "`all`: every injection ends.",
             "do": "What an operator does: `promote` (go to the next step), `promote-full` (skip all"
-            " steps), `abort`, `retry`.",
+            " steps), `abort`, `retry`, `undo` (make the version before the wanted one again).",
             "stop": "A program is lost: `mock-newrelic`, `canary-analyzer`, `votegen`, `stable` or"
             " `canary`. Such a run is never promoted"
             " ([ADR 10](../adr/0010-a-broken-bench-promotes-nothing.md)).",
         },
     ),
-    ("timeline[].on", model.StepTrigger, {"step": "Index of the step, counted from 0."}),
+    (
+        "timeline[].on",
+        model.Trigger,
+        {
+            "step": "Index of the step, counted from 0.",
+            "phase": "`Paused`, `Degraded` or `Healthy`. In live runs.",
+        },
+    ),
     (
         "expect",
         model.Expectation,

@@ -83,6 +83,12 @@ def demo(  # noqa: PLR0917 - one parameter per flag
         list[str] | None,
         typer.Option(help="Scenario by name or file; may be repeated [healthy, bad-canary]."),
     ] = None,
+    full: Annotated[  # noqa: FBT002 - a flag
+        bool,
+        typer.Option(
+            "--full", help="Take one version through dev, QA and staging instead, as it is shipped."
+        ),
+    ] = False,
     speed: Speed = DEFAULT_SPEED,
     argo_version: Version = ArgoVersion.V1_9,
     output: Output = OutputFormat.TEXT,
@@ -92,12 +98,17 @@ def demo(  # noqa: PLR0917 - one parameter per flag
 ) -> None:
     """Promote a good canary, roll back a bad one, and write the report of both.
 
+    With --full: a rolling update in dev, the canary in QA, blue-green in staging, where the demo
+    plays the person who promotes. A stage that does not end well is the last one.
+
     Exit code 0 when every scenario ended as it expects, 3 when one did not.
 
     gatelab demo --scenario bad-canary --speed 4
     """
     from rollout_runner.commands.demo import (  # noqa: PLC0415 - keeps --help fast
         DEFAULT_SCENARIOS,
+        all_stages,
+        chosen_stages,
         demo_document,
         run_demo,
     )
@@ -107,13 +118,23 @@ def demo(  # noqa: PLR0917 - one parameter per flag
             f"--output {output}: a demo gives text or json",
             hint="its folder has report.html and report.md of every run",
         )
-    names = tuple(scenario or DEFAULT_SCENARIOS)
+    if full and scenario:
+        raise InvalidInput(
+            "--full and --scenario: expected one of them",
+            hint="--full has a scenario for each environment",
+        )
+    stages = all_stages() if full else chosen_stages(scenario or DEFAULT_SCENARIOS)
     target = folder or RUNS_FOLDER / "demo"
     reports, unmet = run_demo(
-        names, folder=target, speed=speed, argo_version=argo_version, quiet=quiet
+        stages,
+        folder=target,
+        speed=speed,
+        argo_version=argo_version,
+        quiet=quiet,
+        in_sequence=full,
     )
     if output is OutputFormat.JSON:
-        write_output(json.dumps(demo_document(names, reports), indent=2), out=out)
+        write_output(json.dumps(demo_document(stages, reports), indent=2), out=out)
     typer.echo(f"\nreport: {(target / 'index.html').resolve()}", err=True)
     for problem in unmet:
         typer.echo(f"error: {problem}", err=True)
@@ -492,6 +513,17 @@ def retry(folder: RunFolder = None) -> None:
     gatelab retry
     """
     _act("retry", folder)
+
+
+@cli.command()
+def undo(folder: RunFolder = None) -> None:
+    """Make the version before the wanted one again in the run in progress.
+
+    The run ends when it is: as aborted, since the new version did not stay.
+
+    gatelab undo
+    """
+    _act("undo", folder)
 
 
 def _act(command: str, folder: Path | None) -> None:

@@ -58,7 +58,7 @@ def create_operator_app(
         check(x_gatelab_key)
         return status()
 
-    @app.post("/control/{command}", status_code=202, summary="Promote, abort or retry")
+    @app.post("/control/{command}", status_code=202, summary="Promote, abort, retry or undo")
     async def post_command(
         command: str, x_gatelab_key: Annotated[str, Header()] = ""
     ) -> dict[str, str]:

@@ -325,6 +325,11 @@ class _Bench:
             f"{field} has no effect without a cluster"
             for field in self._subject.canary.without_effect
         ]
+        if self._subject.strategy == "RollingUpdate":
+            notes.append(
+                "a Deployment is updated by the rules of a Rollout without steps: there is no gate"
+                " but readiness"
+            )
         behaviours = [self._scenario.baseline, self._scenario.canary]
         for entry in self._scenario.timeline:
             behaviours += filter(None, (entry.canary, entry.baseline))
@@ -350,7 +355,7 @@ class _Bench:
             at=moment(self._clock.now()),
             rollout=subject.canary.name,
             namespace=subject.namespace,
-            strategy="Canary",
+            strategy=subject.strategy,
             replicas=subject.canary.replicas,
             steps=tuple(
                 Step(index=index, kind=step.kind, text=step.text)

@@ -17,6 +17,7 @@ from rollout_runner.argo.rollout import (
     spec_problems,
 )
 from rollout_runner.manifests import load_manifests, select_rollout
+from rollout_runner.manifests.deployment import KIND as DEPLOYMENT
 from svckit.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -56,6 +57,13 @@ class Subject:
     controller_secrets: Mapping[str, Mapping[str, str]]
     config_maps: Mapping[str, Mapping[str, str]]
 
+    @property
+    def strategy(self) -> str:
+        """How the new version comes: Canary, BlueGreen, or RollingUpdate of a Deployment."""
+        if self.manifest["kind"] == DEPLOYMENT:
+            return "RollingUpdate"
+        return "Canary" if self.canary.blue_green is None else "BlueGreen"
+
     @classmethod
     def load(
         cls, path: Path, *, rollout: str | None, versions: Versions, providers: Collection[str]
@@ -93,7 +101,6 @@ class Subject:
                 " version, so there is nothing to roll out and nothing would be judged",
                 hint=f"versions.stable of the scenario ({versions.stable}) must be another tag",
             )
-        analyses = _analyses(canary)
         return cls(
             source=_shown(path),
             manifest=manifest,
@@ -102,14 +109,10 @@ class Subject:
             canary=canary,
             stable_image=_image(before),
             canary_image=_image(manifest),
-            app_name=_app_name(analyses, f"{selection.namespace}-{canary.name}"),
+            app_name=_app_name(canary.analyses, f"{selection.namespace}-{canary.name}"),
             apm_key=_apm_key(templates, selection),
             gate_keys=_gate_keys(templates, selection),
-            services=tuple(
-                name
-                for name in (canary.canary.stable_service, canary.canary.canary_service)
-                if name
-            ),
+            services=canary.services,
             templates=templates,
             secrets=selection.secret_values,
             controller_secrets=selection.controller_secret_values,
@@ -138,12 +141,6 @@ def _refuse_other_providers(
                     f" {unknown[0]} provider, which cannot be run here",
                     hint=f"providers that can: {', '.join(sorted(providers))}",
                 )
-
-
-def _analyses(spec: RolloutSpec) -> tuple[RolloutAnalysis, ...]:
-    steps = tuple(step.analysis for step in spec.canary.steps if step.analysis is not None)
-    background = spec.canary.analysis
-    return steps if background is None else (*steps, background.analysis)
 
 
 def _app_name(analyses: tuple[RolloutAnalysis, ...], fallback: str) -> str:

@@ -1,4 +1,4 @@
-"""`gatelab promote|abort|retry`: act on the run in progress."""
+"""`gatelab promote|abort|retry|undo`: act on the run in progress."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def send_command(command: str, *, folder: Path | None, runs: Path) -> str:
     """Send the command to the run and return where the run is.
 
     Args:
-        command: promote, promote-full, abort or retry.
+        command: promote, promote-full, abort, retry or undo.
         folder: the run's folder; None finds the only run in progress.
         runs: where runs are looked for.
 

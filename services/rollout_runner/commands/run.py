@@ -85,7 +85,7 @@ def check_against_steps(scenario: Scenario, steps: int) -> None:
     awaited = {
         f"timeline.{number}.on.step": entry.on.step
         for number, entry in enumerate(scenario.timeline)
-        if entry.on is not None
+        if entry.on is not None and entry.on.step is not None
     }
     if scenario.expect is not None and scenario.expect.aborted_at_step is not None:
         awaited["expect.abortedAtStep"] = scenario.expect.aborted_at_step
@@ -93,7 +93,9 @@ def check_against_steps(scenario: Scenario, steps: int) -> None:
         if step >= steps:
             raise InvalidInput(
                 f"scenario {scenario.name}: {field} is {step}, but the Rollout has {steps} steps",
-                hint=f"steps count from 0 to {steps - 1}",
+                hint=f"steps count from 0 to {steps - 1}"
+                if steps
+                else "without steps, use `at: 3m` or `on: {phase: Paused}`",
             )
 
 

@@ -37,6 +37,12 @@ class Director:
             [entry for entry in self._pending if entry.on is not None and entry.on.step == index]
         )
 
+    async def phase_reached(self, phase: str) -> None:
+        """Perform what waits for the Rollout to come to this phase."""
+        await self._perform(
+            [entry for entry in self._pending if entry.on is not None and entry.on.phase == phase]
+        )
+
     async def time_passed(self) -> None:
         """Perform what is due by now, earliest first."""
         now = self._clock.now()

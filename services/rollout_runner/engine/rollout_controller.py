@@ -27,7 +27,7 @@ from rollout_runner.argo.rollout import (
     next_at,
     reconcile,
 )
-from rollout_runner.argo.rollout.operator import abort, promote, promote_full, retry
+from rollout_runner.argo.rollout.operator import abort, promote, promote_full, retry, undo
 from rollout_runner.engine.rollout_changes import changes
 from rollout_runner.events import (
     ControllerEvent,
@@ -159,10 +159,13 @@ class RolloutController:
                 self.status = abort(before)
             case "retry":
                 self.status = retry(before)
+            case "undo":
+                self.spec = undo(self.spec, self._observe())
+                self._note_where(before)
             case _:
                 raise InvalidInput(
                     f"unknown operator command {command!r}",
-                    hint="expected promote, promote-full, abort or retry",
+                    hint="expected promote, promote-full, abort, retry or undo",
                 )
         await self._record(before)
 
@@ -175,7 +178,12 @@ class RolloutController:
     def _promotes(self, after: RolloutStatus) -> bool:
         """Whether the pass makes a new version stable in place of another."""
         before = self.status
-        return bool(before.stable_rs) and after.fully_promoted and not before.fully_promoted
+        return bool(before.stable_rs) and after.stable_rs != before.stable_rs
+
+    def _note_where(self, status: RolloutStatus) -> None:
+        """Remember at which step the update ended."""
+        index, steps = status.current_step_index, len(self.spec.canary.steps)
+        self.aborted_at_step = index if index is not None and index < steps else None
 
     def _raise_failures(self) -> None:
         for task in self._tasks:
@@ -256,8 +264,18 @@ class RolloutController:
 
     async def _split_traffic(self) -> None:
         """Tell the network who gets what, when that has changed."""
-        canary = self.spec.canary
-        if canary.traffic_routing is None:
+        canary, both = self.spec.canary, self.spec.blue_green
+        if both is not None:
+            active = self._services.get(both.active_service, "")
+            split = {active: canary.max_traffic_weight}
+            # Before the switch the new version has nothing, after it everything. What is brought up
+            # first is nobody's new version.
+            switched = bool(self._split) and active not in self._split
+            if active != self.spec.pod_hash:
+                self.weight = 0
+            elif switched:
+                self.weight = canary.max_traffic_weight
+        elif canary.traffic_routing is None:
             split = self._shares_of_pods()
         else:
             stable_hash = self._services.get(canary.stable_service, "")
@@ -292,8 +310,7 @@ class RolloutController:
         """Write down what the status says that it did not say before."""
         after, steps = self.status, self.spec.canary.steps
         if after.abort and not before.abort:
-            index = before.current_step_index
-            self.aborted_at_step = index if index is not None and index < len(steps) else None
+            self._note_where(before)
         for event in changes(
             before, after, steps=steps, completed=completed, now=self._clock.now()
         ):

@@ -119,6 +119,9 @@ class RolloutRun:
         while True:
             await self._director.time_passed()
             next_at = await self._settle()
+            await self._director.phase_reached(str(self._controller.status.phase))
+            if self._director.has_commands:
+                continue
             self._raise_failures()
             await self._observer.observe_if_due()
             finished = self._outcome(next_at)
@@ -149,7 +152,9 @@ class RolloutRun:
             if not self._director.has_commands:
                 return next_at
 
-    def _outcome(self, next_at: float | None) -> RunFinished | None:
+    def _outcome(  # noqa: PLR0911 - one return for each end
+        self, next_at: float | None
+    ) -> RunFinished | None:
         """Return how the run ended, None while it goes on."""
         status = self._controller.status
         at = moment(self._clock.now())
@@ -161,9 +166,19 @@ class RolloutRun:
                 if self._plan.stay_paused or self._director.will(*OPERATOR_COMMANDS):
                     return None
                 return RunFinished(at=at, outcome="paused", phase=phase, message=message)
+            case RolloutPhase.HEALTHY if (
+                self._controller.spec.pod_hash != self._plan.canary.pod_hash
+            ):
+                return RunFinished(
+                    at=at,
+                    outcome="aborted",
+                    phase=phase,
+                    message="undone: the stable version is the wanted one again",
+                    aborted_at_step=self._controller.aborted_at_step,
+                )
             case RolloutPhase.HEALTHY if status.fully_promoted:
                 return RunFinished(at=at, outcome="promoted", phase=phase)
-            case RolloutPhase.DEGRADED if not self._director.will("retry", "promote-full"):
+            case RolloutPhase.DEGRADED if not self._director.will("retry", "promote-full", "undo"):
                 return RunFinished(
                     at=at,
                     outcome="aborted" if status.abort else "degraded",
@@ -175,7 +190,7 @@ class RolloutRun:
 
     def _tell_what_never_happened(self) -> None:
         for entry in self._director.pending:
-            when = f"at step {entry.on.step}" if entry.on else f"after {entry.at:g} s"
+            when = str(entry.on) if entry.on else f"after {entry.at:g} s"
             message = f"the scenario's {entry.actions[0]} {when} never happened: the run was over"
             self._sink.write(Warned(at=moment(self._clock.now()), message=message))
 

@@ -24,13 +24,14 @@ _READ: Final = {
     "ConfigMap": "v1",
     "Secret": "v1",
     "Ingress": "networking.k8s.io/v1",
+    "Deployment": "apps/v1",
 }
 # Kinds by group that stand beside a rollout and say nothing about it.
 _PASSED_OVER: Final = {
     "": "Endpoints Event LimitRange Namespace Node PersistentVolume PersistentVolumeClaim Pod "
     "PodTemplate ReplicationController ResourceQuota ServiceAccount",
     "apiextensions.k8s.io": "CustomResourceDefinition",
-    "apps": "ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet",
+    "apps": "ControllerRevision DaemonSet ReplicaSet StatefulSet",
     "argoproj.io": "AnalysisRun AppProject Application ApplicationSet ArgoCD CronWorkflow "
     "EventBus EventSource Experiment Sensor Workflow WorkflowTemplate ClusterWorkflowTemplate",
     "autoscaling": "HorizontalPodAutoscaler",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rollout_runner.manifests.analysis import AnalysisTemplate, ClusterAnalysisTemplate
 from rollout_runner.manifests.core import ConfigMap, Ingress, Secret, Service
+from rollout_runner.manifests.deployment import Deployment
 from rollout_runner.manifests.documents import Document, items_of_list, read_documents
 from rollout_runner.manifests.kinds import Header, read_header
 from rollout_runner.manifests.render import read_sources
@@ -31,6 +32,7 @@ _MODELS: tuple[type[KubeObject], ...] = (
     Ingress,
     ConfigMap,
     Secret,
+    Deployment,
 )
 
 
@@ -53,6 +55,7 @@ class Manifests:
     ingresses: tuple[Ingress, ...] = ()
     config_maps: tuple[ConfigMap, ...] = ()
     secrets: tuple[Secret, ...] = ()
+    deployments: tuple[Deployment, ...] = ()
     unread: tuple[Unread, ...] = ()
 
 
@@ -89,6 +92,7 @@ def read_manifests(sources: Iterable[Source]) -> Manifests:
         ingresses=_of(Ingress, found),
         config_maps=_of(ConfigMap, found),
         secrets=_of(Secret, found),
+        deployments=_of(Deployment, found),
         unread=_of(Unread, found),
     )
 

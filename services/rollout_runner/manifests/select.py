@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from rollout_runner.manifests.core import Secret
     from rollout_runner.manifests.load import Manifests
     from rollout_runner.manifests.model import KubeObject
-    from rollout_runner.manifests.rollout import Rollout
 
 ObjectT = TypeVar("ObjectT", bound="KubeObject")
 
@@ -29,12 +28,18 @@ CONTROLLER_NAMESPACE: Final = "argo-rollouts"
 def select_rollout(manifests: Manifests, name: str | None = None) -> Selection:
     """Return a rollout by `name` or `namespace/name`.
 
+    Where there is no Rollout, a Deployment stands for one that has no steps.
+
     Without a name it is the only one there is, or the only one annotated `gatelab/default: "true"`.
 
     Raises:
         InvalidInput: there is none, there are several, or a reference leads nowhere.
     """
-    rollout = _pick(manifests.rollouts, name)
+    rollout = (
+        _pick(manifests.rollouts, name)
+        if manifests.rollouts or not manifests.deployments
+        else _pick(manifests.deployments, name).as_rollout()
+    )
     space = rollout.namespace
     selection = Selection(
         rollout=rollout,
@@ -62,11 +67,11 @@ def controller_secrets(secrets: Iterable[Secret], namespace: str) -> dict[str, S
     return {secret.name: secret for secret in sorted(secrets, key=rank)}
 
 
-def _pick(rollouts: tuple[Rollout, ...], name: str | None) -> Rollout:
+def _pick(rollouts: tuple[ObjectT, ...], name: str | None) -> ObjectT:
     if not rollouts:
         raise NotFound(
             "there is no Rollout among the manifests",
-            hint="kind Rollout, apiVersion argoproj.io/v1alpha1",
+            hint="kind Rollout, apiVersion argoproj.io/v1alpha1; or a Deployment",
         )
     named = [each for each in rollouts if name in {None, each.name, _full_name(each)}]
     if len(named) == 1:
@@ -78,16 +83,16 @@ def _pick(rollouts: tuple[Rollout, ...], name: str | None) -> Rollout:
     if not named:
         raise NotFound(f"there is no Rollout {name!r}", hint=f"the manifests hold: {known}")
     raise InvalidInput(
-        f"there is more than one Rollout{f' {name!r}' if name else ''}: {known}",
+        f"there is more than one {named[0].kind}{f' {name!r}' if name else ''}: {known}",
         hint=f"name one of them with --rollout, or annotate it with {DEFAULT_ANNOTATION}",
     )
 
 
-def _is_default(rollout: Rollout) -> bool:
+def _is_default(rollout: KubeObject) -> bool:
     return rollout.metadata.annotations.get(DEFAULT_ANNOTATION) == "true"
 
 
-def _full_name(rollout: Rollout) -> str:
+def _full_name(rollout: KubeObject) -> str:
     return f"{rollout.namespace}/{rollout.name}"
 
 

@@ -159,6 +159,8 @@ class _Document:
         return weights if weights[:1] == [0] else [0, *weights]
 
     def _steps(self) -> list[str]:
+        if not self.report.steps:
+            return [f"A {escape(self.report.meta.strategy)} update has no steps."]
         header = (
             "Index",
             "Step",

@@ -52,8 +52,14 @@ def title(report: RunReport) -> str:
     return f"{meta.rollout}{where}: {meta.stable.version} → {meta.canary.version}"
 
 
+BLUE_GREEN, ROLLING_UPDATE = "BlueGreen", "RollingUpdate"
+"""Strategies without steps, as the log names them."""
+
+
 def step_name(report: RunReport, step: StepRecord | None) -> str:
     """Name a step by its index, as Argo counts, and by its place: `index 5 (step 6 of 9: …)`."""
+    if not report.steps and report.meta.strategy == BLUE_GREEN:
+        return "the switch"
     if step is None:
         return "the start" if report.aborted_at_step is None else "the end, after the last step"
     return f"index {step.index} (step {step.index + 1} of {len(report.steps)}: {step.text})"
@@ -66,10 +72,8 @@ def headline(report: RunReport) -> str:
     match report.outcome:
         case Outcome.PROMOTED:
             done = sum(step.state == "completed" for step in report.steps)
-            return (
-                f"{meta.canary.version} took over from {meta.stable.version}"
-                f" after {done} of {plural(len(report.steps), 'step')} in {took}."
-            )
+            steps = f" after {done} of {plural(len(report.steps), 'step')}" if report.steps else ""
+            return f"{meta.canary.version} took over from {meta.stable.version}{steps} in {took}."
         case Outcome.ABORTED:
             return f"{meta.canary.version} was rolled back at {at}{_weights(report)}."
         case Outcome.PAUSED:
@@ -180,26 +184,30 @@ def next_steps(report: RunReport) -> tuple[NextStep, ...]:
     meta = report.meta
     target = f"{meta.rollout} -n {meta.namespace}" if meta.namespace else meta.rollout
     argo = "kubectl argo rollouts"
+    is_deployment = meta.strategy == ROLLING_UPDATE
     undo = NextStep(
-        command=f"{argo} undo {target}",
+        command=f"kubectl rollout undo deployment/{target}"
+        if is_deployment
+        else f"{argo} undo {target}",
         purpose=f"make {meta.stable.version} the wanted version again",
     )
     abort = NextStep(
         command=f"{argo} abort {target}",
         purpose=f"send all traffic back to {meta.stable.version}",
     )
+    at_step = " at step 1" if report.steps else ""
     retry = NextStep(
         command=f"{argo} retry rollout {target}",
-        purpose=f"start {meta.canary.version} again at step 1, once the cause is gone",
+        purpose=f"start {meta.canary.version} again{at_step}, once the cause is gone",
     )
     match report.outcome:
         case Outcome.PROMOTED:
-            purpose = f"go back to {meta.stable.version}, through all steps again"
+            steps = ", through all steps again" if report.steps else ""
+            purpose = f"go back to {meta.stable.version}{steps}"
             return (NextStep(command=undo.command, purpose=purpose),)
         case Outcome.PAUSED:
-            promote = NextStep(
-                command=f"{argo} promote {target}", purpose="go on with the next step"
-            )
+            purpose = "go on with the next step" if report.steps else "give it the users"
+            promote = NextStep(command=f"{argo} promote {target}", purpose=purpose)
             return (promote, abort, undo)
         case Outcome.ABORTED | Outcome.DEGRADED:
             return (undo, retry)

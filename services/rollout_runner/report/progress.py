@@ -111,7 +111,7 @@ class Progress:
         stable, canary = event.stable, event.canary
         where = f" in {event.namespace}" if event.namespace else ""
         change = f"{event.rollout}{where}: {stable.version} → {canary.version}"
-        steps = plural(len(event.steps), "step")
+        steps = plural(len(event.steps), "step") if event.steps else event.strategy
         facts = f"  revision {canary.revision} · {canary.hash} · {steps} · speed {event.speed:g}x"
         lines = [self._paint.tone("plain", change) + self._paint.dim(facts)]
         if event.scenario:

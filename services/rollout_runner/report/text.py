@@ -44,7 +44,8 @@ def render_text(report: RunReport, *, color: bool = False) -> str:
         "Next",
         *(paint.tone("plain", step.command) + f"  # {step.purpose}" for step in next_steps(report)),
     )
-    lines += ["", *_steps(report, paint)]
+    if report.steps:
+        lines += ["", *_steps(report, paint)]
     if report.analysis_runs:
         lines += ["", *(_analysis(run, paint) for run in report.analysis_runs)]
     return "\n".join(lines) + "\n"

@@ -145,13 +145,25 @@ class Behaviour(_Model):
         return ", ".join(parts) or "healthy"
 
 
-class StepTrigger(_Model):
-    """The moment when a step becomes current."""
+class Trigger(_Model):
+    """The moment when a step becomes current, or when the Rollout comes to a phase."""
 
-    step: int = Field(ge=0)
+    step: int | None = Field(default=None, ge=0)
+    phase: Literal["Paused", "Degraded", "Healthy"] | None = None
+
+    @model_validator(mode="after")
+    def _one_moment(self) -> Trigger:
+        if (self.step is None) == (self.phase is None):
+            message = "needs exactly one of `step: 5` and `phase: Paused`"
+            raise ValueError(message)
+        return self
+
+    def __str__(self) -> str:
+        """Say when: `at step 5`, `in phase Paused`."""
+        return f"in phase {self.phase}" if self.step is None else f"at step {self.step}"
 
 
-OperatorCommand: TypeAlias = Literal["promote", "promote-full", "abort", "retry"]
+OperatorCommand: TypeAlias = Literal["promote", "promote-full", "abort", "retry", "undo"]
 OPERATOR_COMMANDS: tuple[str, ...] = get_args(OperatorCommand)
 ProcessName: TypeAlias = Literal["mock-newrelic", "canary-analyzer", "votegen", "stable", "canary"]
 
@@ -160,7 +172,7 @@ class TimelineEntry(_Model):
     """One change of the world: when (`at` or `on`) and exactly one action."""
 
     at: Seconds | None = None
-    on: StepTrigger | None = None
+    on: Trigger | None = None
     canary: Behaviour | None = None
     baseline: Behaviour | None = None
     traffic: TrafficChange | None = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rollout_runner.argo.types import ArgoVersion
 from rollout_runner.bench.subject import Subject
-from rollout_runner.scenarios.model import Behaviour, Scenario, StepTrigger, TimelineEntry
+from rollout_runner.scenarios.model import Behaviour, Scenario, TimelineEntry, Trigger
 from rollout_runner.simulation.advice import advise, app_wide_gates, readings_by_weight
 from rollout_runner.simulation.estimate import compare, estimate
 from rollout_runner.simulation.flags import Sweep
@@ -85,7 +85,7 @@ def perform(
 
 def turned_bad_at(step: int, scenario: Scenario) -> Scenario:
     """Return the scenario in which the canary is like stable until a step begins."""
-    entry = TimelineEntry(on=StepTrigger(step=step), canary=scenario.canary)
+    entry = TimelineEntry(on=Trigger(step=step), canary=scenario.canary)
     timeline = (entry, *scenario.timeline)
     return scenario.model_copy(update={"canary": scenario.baseline, "timeline": timeline})
 

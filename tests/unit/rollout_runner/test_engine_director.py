@@ -237,8 +237,8 @@ async def test_an_unknown_command_is_refused(clock: ManualClock) -> None:
     """The message names it, the hint lists those that exist."""
     trial = Trial(clock)
     await trial.bring_up()
-    with pytest.raises(InvalidInput, match="'undo'") as caught:
-        await trial.controller.operate("undo")
+    with pytest.raises(InvalidInput, match="'restart'") as caught:
+        await trial.controller.operate("restart")
     assert "promote-full" in caught.value.hint
     await trial.controller.close()
 

@@ -85,7 +85,7 @@ class TestKinds:
         [
             ("Namespace", "v1"),
             ("ServiceAccount", "v1"),
-            ("Deployment", "apps/v1"),
+            ("StatefulSet", "apps/v1"),
             ("NetworkPolicy", "networking.k8s.io/v1"),
             ("Experiment", "argoproj.io/v1alpha1"),
             ("HorizontalPodAutoscaler", "autoscaling/v2"),

@@ -151,7 +151,7 @@ def test_an_entry_has_one_time_and_one_action(entry: dict[str, Any], message: st
         ({"canary": {"hang": "long"}}, "canary.hang"),
         ({"traffic": {"arrivals": "bursts"}}, "traffic.arrivals"),
         ({"timeline": [{"on": {"step": -1}, "clear": "all"}]}, "timeline.0.on.step"),
-        ({"timeline": [{"at": "1m", "do": "undo"}]}, "timeline.0.do"),
+        ({"timeline": [{"at": "1m", "do": "restart"}]}, "timeline.0.do"),
         ({"timeline": [{"at": "1m", "stop": "redis"}]}, "timeline.0.stop"),
         ({"timeline": [{"at": "1m", "clear": "some"}]}, "timeline.0.clear"),
         ({"timeline": {"at": "1m"}}, "timeline"),

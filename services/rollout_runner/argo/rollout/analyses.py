@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rollout_runner.argo.rollout.model import RolloutAnalysis, RolloutSpec
 
 _CANARY = "spec.strategy.canary"
+_BLUE_GREEN = "spec.strategy.blueGreen"
 _NO_VALUE = "dummy-value"
 
 
@@ -45,6 +46,15 @@ def analysis_problems(
 def _analysis_problems(
     spec: RolloutSpec, templates: Sequence[AnalysisTemplate], rollout: Mapping[str, Any]
 ) -> Iterator[str]:
+    if spec.blue_green is not None:
+        for name, analysis in (
+            ("prePromotionAnalysis", spec.blue_green.pre_promotion_analysis),
+            ("postPromotionAnalysis", spec.blue_green.post_promotion_analysis),
+        ):
+            if analysis is not None:
+                where = f"{_BLUE_GREEN}.{name}.templates"
+                yield from _problems_of(analysis, templates, rollout, where, finite=True)
+        return
     canary = spec.canary
     for index, step in enumerate(canary.steps):
         if step.analysis is not None:

@@ -20,6 +20,8 @@ from rollout_runner.argo.rollout.weights import current_step
 from rollout_runner.argo.types import Phase
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from rollout_runner.argo.rollout.context import PassContext
     from rollout_runner.argo.rollout.model import RolloutAnalysis
     from rollout_runner.argo.rollout.status import RolloutStatus
@@ -43,17 +45,22 @@ def reconcile_analysis_runs(ctx: PassContext) -> None:
         ctx.step_run = _step_run(ctx)
         ctx.background_run = _background_run(ctx)
     kept = {run.name for run in (ctx.step_run, ctx.background_run) if run is not None}
-    for name, state in ctx.observed.analysis_runs.items():
-        if name not in kept and not state.completed and not state.terminate:
-            ctx.effects.append(TerminateAnalysisRun(name=name))
-    _record_change(ctx, AnalysisKind.STEP, status.current_step_analysis_run, ctx.step_run)
-    _record_change(
+    terminate_others(ctx, kept)
+    record_change(ctx, AnalysisKind.STEP, status.current_step_analysis_run, ctx.step_run)
+    record_change(
         ctx, AnalysisKind.BACKGROUND, status.current_background_analysis_run, ctx.background_run
     )
 
 
+def terminate_others(ctx: PassContext, kept: Collection[str]) -> None:
+    """Terminate every run that goes on and is not to be kept."""
+    for name, state in ctx.observed.analysis_runs.items():
+        if name not in kept and not state.completed and not state.terminate:
+            ctx.effects.append(TerminateAnalysisRun(name=name))
+
+
 def _step_run(ctx: PassContext) -> AnalysisRunRef | None:
-    current = _as_observed(ctx, ctx.status.current_step_analysis_run)
+    current = as_observed(ctx, ctx.status.current_step_analysis_run)
     if ctx.status.pause_conditions:
         return current
     step, index = current_step(ctx.spec.canary, ctx.status)
@@ -63,14 +70,14 @@ def _step_run(ctx: PassContext) -> AnalysisRunRef | None:
     if current is not None and current.step_index != index:
         return None  # a promoted step's run; the next pass creates this step's
     if current is None or _needs_new_run(current, ctx.status):
-        return _create(ctx, AnalysisKind.STEP, analysis, index)
-    _judge(ctx, "Step-based analysis", current)
+        return create_run(ctx, AnalysisKind.STEP, analysis, infix=str(index), index=index)
+    judge_run(ctx, "Step-based analysis", current)
     return current
 
 
 def _background_run(ctx: PassContext) -> AnalysisRunRef | None:
     canary, status = ctx.spec.canary, ctx.status
-    current = _as_observed(ctx, status.current_background_analysis_run)
+    current = as_observed(ctx, status.current_background_analysis_run)
     background = canary.analysis
     if background is None or not background.analysis.templates:
         return None
@@ -80,8 +87,8 @@ def _background_run(ctx: PassContext) -> AnalysisRunRef | None:
     if status.pause_condition(PauseReason.INCONCLUSIVE_ANALYSIS) is not None:
         return current
     if current is None or _needs_new_run(current, status):
-        return _create(ctx, AnalysisKind.BACKGROUND, background.analysis, None)
-    _judge(ctx, "Background analysis", current)
+        return create_run(ctx, AnalysisKind.BACKGROUND, background.analysis)
+    judge_run(ctx, "Background analysis", current)
     return current
 
 
@@ -97,7 +104,8 @@ def _needs_new_run(current: AnalysisRunRef, status: RolloutStatus) -> bool:
     )
 
 
-def _judge(ctx: PassContext, what: str, run: AnalysisRunRef) -> None:
+def judge_run(ctx: PassContext, what: str, run: AnalysisRunRef) -> None:
+    """Pause for an inconclusive run, abort for one that failed; `what` begins the message."""
     if run.phase is Phase.INCONCLUSIVE:
         ctx.pause.reasons_to_add.append(PauseReason.INCONCLUSIVE_ANALYSIS)
     elif run.phase in {Phase.ERROR, Phase.FAILED}:
@@ -105,14 +113,21 @@ def _judge(ctx: PassContext, what: str, run: AnalysisRunRef) -> None:
         ctx.pause.add_abort(f"{what} phase error/failed{reason}")
 
 
-def _create(
-    ctx: PassContext, kind: AnalysisKind, analysis: RolloutAnalysis, index: int | None
+def create_run(
+    ctx: PassContext,
+    kind: AnalysisKind,
+    analysis: RolloutAnalysis,
+    *,
+    infix: str = "",
+    index: int | None = None,
 ) -> AnalysisRunRef | None:
+    """Ask for a new AnalysisRun; None while the new ReplicaSet does not exist.
+
+    `infix` goes into its name: the step's index, `pre` or `post`.
+    """
     if ctx.new_rs is None:
         return None
-    base = analysis_run_name(
-        ctx.spec.name, ctx.new_rs.hash, ctx.revision, "" if index is None else str(index)
-    )
+    base = analysis_run_name(ctx.spec.name, ctx.new_rs.hash, ctx.revision, infix)
     # Argo would take up again an equal run that has not ended, as its cache may lag behind. Here
     # such a run can only be one that is being cancelled, and its Success would mean nothing.
     name = free_name(base, ctx.observed.analysis_runs)
@@ -130,7 +145,7 @@ def _create(
     return AnalysisRunRef(name=name, step_index=index)
 
 
-def _as_observed(ctx: PassContext, run: AnalysisRunRef | None) -> AnalysisRunRef | None:
+def as_observed(ctx: PassContext, run: AnalysisRunRef | None) -> AnalysisRunRef | None:
     """Return the run with its present phase; None if it does not exist (any more)."""
     state = None if run is None else ctx.observed.analysis_runs.get(run.name)
     if run is None or state is None:
@@ -138,9 +153,10 @@ def _as_observed(ctx: PassContext, run: AnalysisRunRef | None) -> AnalysisRunRef
     return replace(run, phase=state.phase, message=state.message)
 
 
-def _record_change(
+def record_change(
     ctx: PassContext, kind: AnalysisKind, before: AnalysisRunRef | None, run: AnalysisRunRef | None
 ) -> None:
+    """Record an event when a run has come to another phase."""
     if run is None or run.phase is None:
         return
     if before is not None and (before.name != run.name or before.phase is run.phase):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rollout_runner.argo.rollout.analysis_runs import reconcile_analysis_runs
 from rollout_runner.argo.rollout.pause import PauseReason, pause_step_completed
-from rollout_runner.argo.rollout.persist import base_status, persisted
+from rollout_runner.argo.rollout.persist import base_status, persisted, promoted
 from rollout_runner.argo.rollout.replicas import at_desired_counts, progress_threshold_met
 from rollout_runner.argo.rollout.scaling import prune_replica_sets, reconcile_replica_sets
 from rollout_runner.argo.rollout.traffic import reconcile_services, reconcile_traffic
@@ -96,7 +96,8 @@ def _stepped(ctx: PassContext) -> RolloutStatus:
         step, index = None, (steps or None)
     reason = _promotion_reason(ctx)
     if reason:
-        return persisted(ctx, _promoted(ctx, status, reason))
+        status = promoted(ctx, status, reason)
+        return persisted(ctx, status.having(current_step_index=steps or None))
     if ctx.aborted:
         if steps:
             index = steps if status.fully_promoted else 0
@@ -140,19 +141,3 @@ def _promotion_reason(ctx: PassContext) -> str:
         return "Rollback within window" if ctx.within_rollback_window else "Fast rollback"
     _, index = current_step(spec.canary, ctx.status)
     return f"Completed all {steps} canary steps" if not steps or index == steps else ""
-
-
-def _promoted(ctx: PassContext, status: RolloutStatus, reason: str) -> RolloutStatus:
-    ctx.pause.forget()
-    if not status.fully_promoted:
-        ctx.event(
-            "RolloutCompleted",
-            f"Rollout completed update to revision {ctx.revision} "
-            f"({status.current_pod_hash}): {reason}",
-        )
-    return replace(
-        status,
-        promote_full=False,
-        current_step_index=len(ctx.spec.canary.steps) or None,
-        stable_rs=status.current_pod_hash,
-    )

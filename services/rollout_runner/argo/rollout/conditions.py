@@ -218,6 +218,17 @@ def is_completed(status: RolloutStatus) -> bool:
 
 def is_healthy(spec: RolloutSpec, status: RolloutStatus) -> bool:
     """Tell whether the wanted pods, and no others, are there and available."""
+    if spec.blue_green is not None:
+        selectors = status.blue_green
+        return (
+            selectors.active_selector == status.current_pod_hash
+            and (
+                not spec.blue_green.preview_service
+                or selectors.preview_selector == status.current_pod_hash
+            )
+            and status.updated_replicas == spec.replicas
+            and status.available_replicas == spec.replicas
+        )
     steps = len(spec.canary.steps)
     all_steps_done = not steps or status.current_step_index in {None, steps}
     return (

@@ -15,15 +15,21 @@ from rollout_runner.argo.rollout.model import RolloutSpec
 from rollout_runner.argo.rollout.names import replica_set_name
 from rollout_runner.argo.rollout.observation import Observation, ReplicaSet
 from rollout_runner.argo.rollout.pause import PauseContext, PauseReason
-from rollout_runner.argo.rollout.status import AnalysisRunRef, RolloutStatus, TrafficWeights
+from rollout_runner.argo.rollout.status import (
+    AnalysisRunRef,
+    BlueGreenStatus,
+    RolloutStatus,
+    TrafficWeights,
+)
+from rollout_runner.argo.types import Phase
 
 
 @dataclass(slots=True)
 class PassContext:
     """The only mutable object of a pass; it does not outlive it.
 
-    `status` stays what it was when the pass began. `weights`, `step_run` and `background_run` are
-    what the next status will say.
+    `status` stays what it was when the pass began. `weights`, `step_run`, `background_run` and
+    `blue_green` are what the next status will say.
     """
 
     spec: RolloutSpec
@@ -37,6 +43,7 @@ class PassContext:
     weights: TrafficWeights | None = None
     step_run: AnalysisRunRef | None = None
     background_run: AnalysisRunRef | None = None
+    blue_green: BlueGreenStatus = field(default_factory=BlueGreenStatus)
     effects: list[Effect] = field(default_factory=list)
 
     @classmethod
@@ -54,6 +61,7 @@ class PassContext:
             stable_rs=observed.replica_sets.get(status.stable_rs),
             other_rss=tuple(rs for rs in observed.replica_sets.values() if rs.hash not in own),
             weights=status.canary_weights,
+            blue_green=status.blue_green,
         )
 
     @property
@@ -77,7 +85,13 @@ class PassContext:
     @property
     def delays_scale_down_on_abort(self) -> bool:
         """Whether the pods of an aborted canary are kept for a while."""
-        canary = self.spec.canary
+        canary, blue_green = self.spec.canary, self.spec.blue_green
+        if blue_green is not None:
+            return (
+                self.aborted
+                and self.stable_rs is not None
+                and blue_green.abort_scale_down_delay is not None
+            )
         return (
             self.aborted
             and self.stable_rs is not None
@@ -105,9 +119,29 @@ class PassContext:
 
         A fully promoted Rollout counts as well: nothing tells it from a finished rollback.
         """
-        if self.new_rs is None or self.stable_rs is None:
+        new, stable = self.new_rs, self.stable_rs
+        if new is None or stable is None:
             return False
-        return self.within_rollback_window or self.new_rs.hash == self.status.stable_rs
+        if self.spec.blue_green is not None and new.created_at < stable.created_at:
+            # Its pods were active a moment ago and are still there.
+            deadline = new.scale_down_deadline
+            if deadline is not None and deadline > self.now:
+                return True
+        return self.within_rollback_window or new.hash == self.status.stable_rs
+
+    @property
+    def post_promotion_succeeded(self) -> bool:
+        """Whether the analysis after the switch of a blue-green update was successful."""
+        run = self.blue_green.post_promotion_run
+        return run is not None and run.phase is Phase.SUCCESSFUL
+
+    def selected(self, service: str) -> str:
+        """Return the hash that a Service selects once the effects so far are performed."""
+        found = self.observed.services.get(service, "")
+        for effect in self.effects:
+            if isinstance(effect, SetServiceSelector) and effect.service == service:
+                found = effect.hash
+        return found
 
     def event(self, reason: str, message: str, *, warning: bool = False) -> None:
         """Record an event."""

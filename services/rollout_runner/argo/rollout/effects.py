@@ -14,6 +14,8 @@ class AnalysisKind(StrEnum):
 
     STEP = "Step"
     BACKGROUND = "Background"
+    PRE_PROMOTION = "PrePromotion"
+    POST_PROMOTION = "PostPromotion"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,9 @@ from rollout_runner.argo.rollout.model import (
     DEFAULT_PROGRESS_DEADLINE_SECONDS,
     DEFAULT_REPLICAS,
     DEFAULT_REVISION_HISTORY_LIMIT,
+    NO_CANARY,
     BackgroundAnalysis,
+    BlueGreenStrategy,
     CanaryStep,
     CanaryStrategy,
     IntOrPercent,
@@ -56,6 +58,7 @@ _WITHOUT_EFFECT: Final = {
     "spec": ("analysis",),
     "spec.strategy.canary": ("antiAffinity", "canaryMetadata", "stableMetadata"),
     "spec.strategy.canary.trafficRouting": ("managedRoutes",),
+    "spec.strategy.blueGreen": ("antiAffinity", "activeMetadata", "previewMetadata"),
 }
 _SPEC_FIELDS: Final = frozenset(
     (
@@ -94,6 +97,28 @@ _CANARY_FIELDS: Final = frozenset(
 )
 
 
+_BLUE_GREEN_FIELDS: Final = frozenset(
+    (
+        "activeService",
+        "previewService",
+        "previewReplicaCount",
+        "autoPromotionEnabled",
+        "autoPromotionSeconds",
+        "maxUnavailable",
+        "scaleDownDelaySeconds",
+        "scaleDownDelayRevisionLimit",
+        "abortScaleDownDelaySeconds",
+        "prePromotionAnalysis",
+        "postPromotionAnalysis",
+        "antiAffinity",
+        "activeMetadata",
+        "previewMetadata",
+    )
+)
+_CANARY: Final = "spec.strategy.canary"
+_BLUE_GREEN: Final = "spec.strategy.blueGreen"
+
+
 def read_rollout(manifest: Mapping[str, Any], *, pod_hash: str | None = None) -> RolloutSpec:
     """Read a Rollout manifest whose schema has been validated.
 
@@ -113,10 +138,10 @@ def read_rollout(manifest: Mapping[str, Any], *, pod_hash: str | None = None) ->
             raise UnsupportedError(f"spec.{name}", reason)
     _refuse_unknown(spec, _SPEC_FIELDS, "spec")
     strategy = _mapping(spec.get("strategy"), "spec.strategy")
-    if strategy.get("blueGreen") is not None:
-        raise UnsupportedError("spec.strategy.blueGreen", "only the canary strategy is run")
-    where = "spec.strategy.canary"
-    canary = _mapping(strategy.get("canary"), where)
+    both = strategy.get("blueGreen")
+    if both is not None and strategy.get("canary") is not None:
+        raise RolloutError("spec.strategy: Multiple Strategies can not be listed")
+    canary = {} if both is not None else _mapping(strategy.get("canary"), _CANARY)
     routing = canary.get("trafficRouting") or {}
     template = _mapping(spec.get("template"), "spec.template")
     window = _mapping(spec.get("rollbackWindow") or {}, "spec.rollbackWindow")
@@ -125,7 +150,8 @@ def read_rollout(manifest: Mapping[str, Any], *, pod_hash: str | None = None) ->
         namespace=_text(metadata, "namespace", "metadata", ""),
         pod_hash=pod_hash or safe_hash(template),
         pod_labels=(template.get("metadata") or {}).get("labels") or {},
-        canary=_canary(canary, where),
+        canary=_canary(canary, _CANARY) if both is None else NO_CANARY,
+        blue_green=None if both is None else _blue_green(_mapping(both, _BLUE_GREEN), _BLUE_GREEN),
         replicas=_number(spec, "replicas", "spec", DEFAULT_REPLICAS),
         paused=_flag(spec, "paused", "spec"),
         min_ready_seconds=_number(spec, "minReadySeconds", "spec", 0),
@@ -140,7 +166,7 @@ def read_rollout(manifest: Mapping[str, Any], *, pod_hash: str | None = None) ->
         without_effect=tuple(
             f"{path}.{name}"
             for (path, names), block in zip(
-                _WITHOUT_EFFECT.items(), (spec, canary, routing), strict=True
+                _WITHOUT_EFFECT.items(), (spec, canary, routing, both or {}), strict=True
             )
             for name in names
             if block.get(name) is not None
@@ -170,6 +196,28 @@ def _canary(raw: Mapping[str, Any], where: str) -> CanaryStrategy:
         replica_progress_threshold=_threshold(
             raw.get("replicaProgressThreshold"), f"{where}.replicaProgressThreshold"
         ),
+    )
+
+
+def _blue_green(raw: Mapping[str, Any], where: str) -> BlueGreenStrategy:
+    _refuse_unknown(raw, _BLUE_GREEN_FIELDS, where)
+    analyses = {
+        name: None if raw.get(name) is None else _analysis(raw[name], f"{where}.{name}")
+        for name in ("prePromotionAnalysis", "postPromotionAnalysis")
+    }
+    enabled = raw.get("autoPromotionEnabled")
+    return BlueGreenStrategy(
+        active_service=_text(raw, "activeService", where),
+        preview_service=_text(raw, "previewService", where, ""),
+        preview_replica_count=_optional_number(raw, "previewReplicaCount", where),
+        auto_promotion_enabled=enabled is None or _flag(raw, "autoPromotionEnabled", where),
+        auto_promotion_seconds=_number(raw, "autoPromotionSeconds", where, 0),
+        max_unavailable=_int_or_percent(raw, "maxUnavailable", where),
+        scale_down_delay_seconds=_optional_number(raw, "scaleDownDelaySeconds", where),
+        scale_down_delay_revision_limit=_optional_number(raw, "scaleDownDelayRevisionLimit", where),
+        abort_scale_down_delay_seconds=_optional_number(raw, "abortScaleDownDelaySeconds", where),
+        pre_promotion_analysis=analyses["prePromotionAnalysis"],
+        post_promotion_analysis=analyses["postPromotionAnalysis"],
     )
 
 

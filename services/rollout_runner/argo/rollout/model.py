@@ -166,6 +166,10 @@ class CanaryStrategy:
         return self.traffic_routing is not None and bool(self.abort_scale_down_delay_seconds)
 
 
+NO_CANARY: Final = CanaryStrategy(step_hash="")
+"""What a Rollout of another strategy says about the canary: nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlueGreenStrategy:
     """`spec.strategy.blueGreen`. Delays are seconds; None means that the manifest does not say."""
@@ -208,7 +212,7 @@ class RolloutSpec:
 
     name: str
     pod_hash: str
-    canary: CanaryStrategy
+    canary: CanaryStrategy = NO_CANARY
     blue_green: BlueGreenStrategy | None = None
     restart_at: float | None = None
     namespace: str = ""
@@ -221,3 +225,25 @@ class RolloutSpec:
     revision_history_limit: int = DEFAULT_REVISION_HISTORY_LIMIT
     rollback_window_revisions: int = 0
     without_effect: tuple[str, ...] = ()
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Names of the Services that the controller switches, the users' one first."""
+        both = self.blue_green
+        named = (
+            (self.canary.stable_service, self.canary.canary_service)
+            if both is None
+            else (both.active_service, both.preview_service)
+        )
+        return tuple(filter(None, named))
+
+    @property
+    def analyses(self) -> tuple[RolloutAnalysis, ...]:
+        """Every analysis that an update may come to, in the order of the manifest."""
+        both = self.blue_green
+        if both is not None:
+            named = (both.pre_promotion_analysis, both.post_promotion_analysis)
+            return tuple(analysis for analysis in named if analysis is not None)
+        steps = tuple(step.analysis for step in self.canary.steps if step.analysis is not None)
+        background = self.canary.analysis
+        return steps if background is None else (*steps, background.analysis)

@@ -66,6 +66,11 @@ def pause_ends_at(pause: Pause, condition: PauseCondition) -> float | None:
     return condition.start_time + pause.seconds
 
 
+def blue_green_pause_ends_at(seconds: int, condition: PauseCondition) -> float:
+    """Return the instant after which the pause before the switch is over."""
+    return condition.start_time + seconds
+
+
 def pause_step_completed(status: RolloutStatus, pause: Pause, now: float) -> bool:
     """Tell whether a pause step is over: strictly after its time, or resumed by a person.
 

@@ -34,6 +34,7 @@ def base_status(ctx: PassContext) -> RolloutStatus:
         canary_weights=ctx.weights,
         current_step_analysis_run=ctx.step_run,
         current_background_analysis_run=ctx.background_run,
+        blue_green=ctx.blue_green,
     )
 
 
@@ -45,6 +46,18 @@ def persisted(ctx: PassContext, status: RolloutStatus) -> RolloutStatus:
     _record_pausing(ctx, status)
     phase, message = rollout_phase(ctx.spec, status)
     return status.having(phase=phase, message=message)
+
+
+def promoted(ctx: PassContext, status: RolloutStatus, reason: str) -> RolloutStatus:
+    """Return the status with the wanted template as the stable one."""
+    ctx.pause.forget()
+    if not status.fully_promoted:
+        ctx.event(
+            "RolloutCompleted",
+            f"Rollout completed update to revision {ctx.revision} "
+            f"({status.current_pod_hash}): {reason}",
+        )
+    return status.having(promote_full=False, stable_rs=status.current_pod_hash)
 
 
 def _record_pausing(ctx: PassContext, status: RolloutStatus) -> None:

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rollout_runner.argo.rollout.bluegreen import reconcile_blue_green, scale_blue_green
 from rollout_runner.argo.rollout.canary import reconcile_canary, scale_canary
 from rollout_runner.argo.rollout.conditions import (
     PROGRESSING,
@@ -22,7 +23,11 @@ from rollout_runner.argo.rollout.effects import (
     SetReplicaSetRevision,
 )
 from rollout_runner.argo.rollout.names import replica_set_name
-from rollout_runner.argo.rollout.pause import PauseReason, pause_ends_at
+from rollout_runner.argo.rollout.pause import (
+    PauseReason,
+    blue_green_pause_ends_at,
+    pause_ends_at,
+)
 from rollout_runner.argo.rollout.phase import rollout_phase
 from rollout_runner.argo.rollout.weights import current_step
 
@@ -63,7 +68,12 @@ def reconcile(
     if noted is not status:
         return _with_phase(spec, noted), ()
     resized = status.observed_replicas not in {None, spec.replicas}
-    after = scale_canary(ctx) if resized else reconcile_canary(ctx)
+    if spec.blue_green is None:
+        after = scale_canary(ctx) if resized else reconcile_canary(ctx)
+    elif resized:
+        after = scale_blue_green(ctx, spec.blue_green)
+    else:
+        after = reconcile_blue_green(ctx, spec.blue_green)
     return after, tuple(ctx.effects)
 
 
@@ -85,6 +95,11 @@ def _due(spec: RolloutSpec, status: RolloutStatus, observed: Observation) -> Ite
         ends_at = pause_ends_at(step.pause, condition)
         if ends_at is not None:
             yield math.nextafter(ends_at, math.inf)
+    switch = status.pause_condition(PauseReason.BLUE_GREEN_PAUSE)
+    both = spec.blue_green
+    if switch is not None and both is not None and both.auto_promotion_enabled and not spec.paused:
+        ends_at = blue_green_pause_ends_at(both.auto_promotion_seconds, switch)
+        yield math.nextafter(ends_at, math.inf)
     for rs in observed.replica_sets.values():
         if rs.scale_down_deadline is not None and rs.replicas > 0:
             yield rs.scale_down_deadline

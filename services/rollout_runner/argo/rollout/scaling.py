@@ -28,11 +28,16 @@ def reconcile_replica_sets(ctx: PassContext) -> bool:
     """Make one move towards the wanted sizes; tell whether anything was scaled."""
     if ctx.halted:
         return False
+    keep_own_deadlines_clear(ctx)
+    return _scale_stable(ctx) or _scale_new(ctx) or _scale_others(ctx)
+
+
+def keep_own_deadlines_clear(ctx: PassContext) -> None:
+    """Take scale-down deadlines from stable and, unless it was aborted, from the new ReplicaSet."""
     if ctx.stable_rs is not None:
         ctx.set_deadline(ctx.stable_rs, None)
     if ctx.new_rs is not None and not ctx.delays_scale_down_on_abort:
         ctx.set_deadline(ctx.new_rs, None)
-    return _scale_stable(ctx) or _scale_new(ctx) or _scale_others(ctx)
 
 
 def prune_replica_sets(ctx: PassContext) -> None:
@@ -59,11 +64,23 @@ def _scale_stable(ctx: PassContext) -> bool:
 
 
 def _scale_new(ctx: PassContext) -> bool:
+    if ctx.new_rs is None:
+        return False
+    wanted, _ = _counts(ctx, ctx.weights)
+    return scale_new(ctx, wanted, ctx.spec.canary.abort_scale_down_delay)
+
+
+def scale_new(ctx: PassContext, wanted: int, delay: int | None) -> bool:
+    """Scale the new ReplicaSet; after an abort it goes to nothing once its delay is over.
+
+    Args:
+        ctx: the pass.
+        wanted: its size while nothing was aborted.
+        delay: seconds that it is kept after an abort; None for ever.
+    """
     rs = ctx.new_rs
     if rs is None:
         return False
-    wanted, _ = _counts(ctx, ctx.weights)
-    delay = ctx.spec.canary.abort_scale_down_delay
     if ctx.delays_scale_down_on_abort and ctx.stable_rs is not None and delay is not None:
         if rs.scale_down_deadline is None:
             # The clock starts when stable can take all traffic.
@@ -94,7 +111,7 @@ def _scale_others(ctx: PassContext) -> bool:
         if room <= 0:
             break
         if rs.replicas == 0 or (
-            ctx.spec.canary.traffic_routing is not None and _is_referenced(ctx, rs.hash)
+            ctx.spec.canary.traffic_routing is not None and is_referenced(ctx, rs.hash)
         ):
             continue
         wanted, kept = _size_of_other(ctx, rs, room, keepers)
@@ -126,24 +143,34 @@ def _size_of_other(ctx: PassContext, rs: ReplicaSet, room: int, keepers: int) ->
         return 0, False  # left over from an update that a newer one replaced; no traffic goes there
     if canary.dynamic_stable_scale:
         return 0, False
-    return _delayed_size(ctx, rs, keepers)
+    return delayed_size(
+        ctx,
+        rs,
+        keepers,
+        delay=canary.scale_down_delay,
+        limit=canary.scale_down_delay_revision_limit,
+    )
 
 
-def _delayed_size(ctx: PassContext, rs: ReplicaSet, keepers: int) -> tuple[int, bool]:
-    """Keep a ReplicaSet until its deadline, unless too many newer ones are kept already."""
-    canary = ctx.spec.canary
-    limit = canary.scale_down_delay_revision_limit
+def delayed_size(
+    ctx: PassContext, rs: ReplicaSet, keepers: int, *, delay: int, limit: int | None
+) -> tuple[int, bool]:
+    """Keep a ReplicaSet until its deadline, unless too many newer ones are kept already.
+
+    Returns:
+        Its size, and whether it counts among those that are kept.
+    """
     if limit is not None and keepers >= limit:
         return 0, rs.scale_down_deadline is not None
     if rs.scale_down_deadline is not None:
         return (rs.replicas if rs.scale_down_deadline > ctx.now else 0), True
-    if canary.scale_down_delay == 0:
+    if delay == 0:
         return rs.replicas, True  # as in Argo: without a deadline these pods are never taken away
-    ctx.set_deadline(rs, ctx.now + canary.scale_down_delay)
+    ctx.set_deadline(rs, ctx.now + delay)
     return rs.replicas, True
 
 
-def _is_referenced(ctx: PassContext, pod_hash: str) -> bool:
+def is_referenced(ctx: PassContext, pod_hash: str) -> bool:
     """Tell whether a Service or a weight still leads to these pods."""
     weights = ctx.status.canary_weights
     if pod_hash in {ctx.status.stable_rs, ctx.status.current_pod_hash}:
@@ -153,11 +180,10 @@ def _is_referenced(ctx: PassContext, pod_hash: str) -> bool:
         weights.stable.pod_template_hash,
     }:
         return True
-    canary = ctx.spec.canary
-    return any(
-        name and ctx.observed.services.get(name) == pod_hash
-        for name in (canary.canary_service, canary.stable_service)
-    )
+    blue_green = ctx.status.blue_green
+    if pod_hash in {blue_green.active_selector, blue_green.preview_selector}:
+        return True
+    return any(ctx.observed.services.get(name) == pod_hash for name in ctx.spec.services)
 
 
 def _own(ctx: PassContext) -> tuple[ReplicaSet, ...]:

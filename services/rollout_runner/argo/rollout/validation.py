@@ -20,7 +20,7 @@ from rollout_runner.argo.rollout.phase import rollout_phase
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rollout_runner.argo.rollout.model import CanaryStep, RolloutSpec
+    from rollout_runner.argo.rollout.model import BlueGreenStrategy, CanaryStep, RolloutSpec
     from rollout_runner.argo.rollout.status import RolloutStatus
 
 _STRATEGY = "spec.strategy"
@@ -66,6 +66,9 @@ def _spec_problems(spec: RolloutSpec) -> Iterator[str]:
             spec.progress_deadline_seconds,
             "must be greater than minReadySeconds",
         )
+    if spec.blue_green is not None:
+        yield from _blue_green_problems(spec, spec.blue_green)
+        return
     canary = spec.canary
     if canary.max_surge.value == 0 and canary.max_unavailable.value == 0:
         shown = "0%" if canary.max_surge.percent else 0
@@ -82,6 +85,24 @@ def _spec_problems(spec: RolloutSpec) -> Iterator[str]:
     yield from _routing_problems(spec)
     for index, step in enumerate(canary.steps):
         yield from _step_problems(spec, step, f"{_STRATEGY}.steps[{index}]")
+
+
+def _blue_green_problems(spec: RolloutSpec, both: BlueGreenStrategy) -> Iterator[str]:
+    if both.active_service == both.preview_service:
+        yield invalid_value(
+            f"{_STRATEGY}.blueGreen.activeService",
+            both.active_service,
+            "This rollout uses the same service for the active and preview services, but two "
+            "different services are required.",
+        )
+    limit = both.scale_down_delay_revision_limit
+    if limit is not None and spec.revision_history_limit < limit:
+        yield invalid_value(
+            f"{_STRATEGY}.blueGreen.scaleDownDelayRevisionLimit",
+            limit,
+            "This rollout's revision history limit can not be smaller than the rollout's scale "
+            "down limit",
+        )
 
 
 def _routing_problems(spec: RolloutSpec) -> Iterator[str]:
