@@ -21,7 +21,8 @@ cli = create_cli(
     help="Compare a canary with stable and answer pass, fail or inconclusive.",
     epilog="canary-analyzer serve --source newrelic=http://127.0.0.1:8080\n"
     "canary-analyzer judge windows.json --output json\n"
-    "canary-analyzer replay runs.jsonl --config strict",
+    "canary-analyzer replay runs.jsonl --config strict\n"
+    "canary-analyzer watch vote-7cd75c6d7c --url http://127.0.0.1:8081",
 )
 
 
@@ -131,6 +132,58 @@ def replay(
 
 
 @cli.command()
+def watch(  # noqa: PLR0917 - Typer names options by parameters
+    run: Annotated[str, typer.Argument(help="Name of the run.")],
+    url: Annotated[str, typer.Option(help="Address of the analyzer.")] = "http://127.0.0.1:8081",
+    app: Annotated[
+        str | None, typer.Option(help="Make the run go on: its application; else only look on.")
+    ] = None,
+    canary: Annotated[str | None, typer.Option(help="With --app: the canary's hash.")] = None,
+    stable: Annotated[str | None, typer.Option(help="With --app: stable's hash.")] = None,
+    config: Annotated[str | None, typer.Option(help="With --app: a configuration.")] = None,
+    weight: Annotated[str | None, typer.Option(help="With --app: the canary's percent.")] = None,
+    every: Annotated[str, typer.Option(help="Time between two looks.")] = "30s",
+    for_: Annotated[str, typer.Option("--for", help="Time until giving up.")] = "11m",
+    past_pass: Annotated[
+        bool | None, typer.Option("--past-pass", help="Go on after a pass: only a fail ends it.")
+    ] = None,
+    api_key: Annotated[
+        str | None, typer.Option(envvar="ANALYZER_API_KEY", help="Key, where it asks for one.")
+    ] = None,
+    output: Annotated[
+        OutputFormat, typer.Option(help="A line of text or of JSON a look.")
+    ] = OutputFormat.TEXT,
+) -> None:
+    """Follow a run until its verdict: code 0 pass, 3 fail, 4 inconclusive, 5 could not judge."""
+    import anyio  # noqa: PLC0415 - keeps --help fast
+
+    from analyzer.adapters.watching import Watch, follow  # noqa: PLC0415 - as above
+    from svckit.clock import clock_from_environment  # noqa: PLC0415 - as above
+    from svckit.httpclient import create_http_client  # noqa: PLC0415 - as above
+
+    asked = {"app": app, "canary": canary, "stable": stable, "config": config, "weight": weight}
+    question = {name: value for name, value in asked.items() if value is not None}
+    if question and not {"app", "canary", "stable"} <= question.keys():
+        raise InvalidInput("watch: --app, --canary and --stable belong together")
+    plan = Watch(
+        run=run,
+        question=question,
+        every_s=_seconds("--every", every),
+        for_s=_seconds("--for", for_),
+        until=("fail",) if past_pass else ("pass", "fail"),
+    )
+
+    async def follow_to_the_end() -> str:
+        headers = {"Api-Key": api_key} if api_key else {}
+        async with create_http_client(base_url=url, timeout_seconds=30, headers=headers) as client:
+            return await follow(
+                client, plan, clock=clock_from_environment(), tell=lambda look: _tell(look, output)
+            )
+
+    raise typer.Exit(_EXIT_CODES[anyio.run(follow_to_the_end)])
+
+
+@cli.command()
 def conformance(
     files: Annotated[
         list[Path], typer.Argument(help="Vector files; the stem of a name tells the kind.")
@@ -162,6 +215,27 @@ def _read_file(name: str) -> bytes:
         return Path(name).read_bytes()
     except OSError as error:
         raise InvalidInput(f"{name}: {error.strerror or error}") from None
+
+
+def _seconds(option: str, text: str) -> float:
+    from svckit.durations import DurationError, parse_duration  # noqa: PLC0415 - keeps --help fast
+
+    try:
+        seconds = parse_duration(text)
+    except DurationError:
+        seconds = 0.0
+    if seconds < 1:
+        raise InvalidInput(f"{option}: expected a Go duration of at least 1s, such as 30s")
+    return seconds
+
+
+def _tell(look: dict[str, Any], output: OutputFormat) -> None:
+    import json  # noqa: PLC0415 - keeps --help fast
+
+    if output is OutputFormat.JSON:
+        typer.echo(json.dumps(look))
+    else:
+        typer.echo(f"{look['timestamp']} {look['verdict']} [{look['reasonCode']}] {look['reason']}")
 
 
 @contextmanager

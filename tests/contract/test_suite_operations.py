@@ -39,12 +39,21 @@ def _mock_newrelic(clock: ManualClock) -> ASGIApp:
     )
 
 
+WINDOW = {
+    "start": "2026-02-04T02:00:00Z", "end": "2026-02-04T02:00:30Z", "metric": "errors",
+    "canary": {"count": 300, "bad": 6}, "stable": {"count": 1200, "bad": 24},
+}  # fmt: skip
+
+
 def _analyzer(clock: ManualClock) -> FastAPI:
     """Its source knows no application, and no Service that it may probe is there."""
     cluster = Cluster()
     cluster.hosts["apm.test"] = _mock_newrelic(clock)
     settings = analyzer.settings.Settings(
-        source="newrelic=http://apm.test", newrelic_api_key="test-key", health_allow="*/*"
+        source="newrelic=http://apm.test",
+        newrelic_api_key="test-key",
+        health_allow="*/*",
+        ephemeral=True,
     )
     return analyzer.app.create_app(settings, clock=clock, transport=cluster)
 
@@ -88,7 +97,12 @@ SERVICES = {
                 ("PUT", "/control/snapshots/before", {"requests": []}),
             ),
         ),
-        Service(package="analyzer", title="canary-analyzer", build=_analyzer),
+        Service(
+            package="analyzer",
+            title="canary-analyzer",
+            build=_analyzer,
+            first=(("POST", "/v1/judge", {"run": "1", "windows": [WINDOW]}),),
+        ),
         Service(
             package="votegen",
             title="votegen",
@@ -245,10 +259,6 @@ EVENT = {
     "host": "vote-7cd75c6d7c-7hqnx", "version": "v17", "request.uri": "/", "request.method": "POST",
     "request.headers.userAgent": "votegen", "name": "vote", "zone": "a", "tags.team": 7,
 }  # fmt: skip
-WINDOW = {
-    "start": "2026-02-04T02:00:00Z", "end": "2026-02-04T02:00:30Z", "metric": "errors",
-    "canary": {"count": 300, "bad": 6}, "stable": {"count": 1200, "bad": 24},
-}  # fmt: skip
 FACADE = {"app": APP, "metric": "errorRate", "window": "5m"}
 TARGET = {"name": "canary", "url": "http://vote.test:8083/", "weight": 20}
 SAMPLES = {
@@ -294,12 +304,18 @@ SAMPLES = {
         query={
             "app": APP, "canary": "7cd75c6d7c", "stable": "54bc444575", "window": "5m",
             "since": "2026-02-04T01:59:00Z", "error_threshold": "2", "source": "newrelic",
+            "config": "strict",
         }
     ),
     ("analyzer", "GET", "/v1/health-check"): Sample(
         query={"service": "vote-canary", "namespace": "voting01-qa", "path": "/health"}
     ),
-    ("analyzer", "POST", "/v1/judge"): Sample(body={"id": "r1", "windows": [WINDOW]}),
+    ("analyzer", "POST", "/v1/judge"): Sample(
+        body={
+            "id": "r1", "config": "balanced", "horizon": "11m", "interval": "30s", "weight": 20,
+            "windows": [WINDOW],
+        }
+    ),
     ("voteapp", "GET", "/control/votes"): Sample(query={"limit": "5"}),
     ("voteapp", "PUT", "/control/faults"): Sample(
         body={

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from analyzer.domain import forecast, run, scme
 from analyzer.domain.latency import OVER_FLOOR, PREFIX
-from analyzer.domain.model import ArmCounts
+from analyzer.domain.model import ArmCounts, Totals
 from analyzer.domain.observation import ERRORS
 from analyzer.domain.progress import RANKS
 from analyzer.domain.verdict import ReasonCode, Verdict
@@ -86,7 +86,8 @@ def finding(progress: Progress, *, now: float | None = None) -> Finding:
     elif deciding is not None:
         reason = deciding.reason
     else:
-        reason = "; ".join(one.reason for one in metrics if one.required)
+        first, *others = [one for one in metrics if one.required]
+        reason = first.reason + (f"; the same of {len(others)} more metrics" if others else "")
     return Finding(
         verdict=judged.verdict,
         reason_code=judged.reason_code,
@@ -189,13 +190,13 @@ def _arms(progress: Progress, name: str, evidence: Evidence | None) -> tuple[Arm
     if evidence is not None and evidence.windows:
         totals = evidence.totals
         return (
-            ArmCounts(count=totals[0], bad=totals[1]),
-            ArmCounts(count=totals[2], bad=totals[3]),
+            Totals(count=totals[0], bad=totals[1]),
+            Totals(count=totals[2], bad=totals[3]),
         )
     bad = presence.counted_bad if presence.counted == presence.canary_requests else 0
     return (
-        ArmCounts(count=presence.canary_requests, bad=bad),
-        ArmCounts(count=presence.stable_requests, bad=0),
+        Totals(count=presence.canary_requests, bad=bad),
+        Totals(count=presence.stable_requests, bad=0),
     )
 
 
@@ -229,7 +230,7 @@ def sentence(  # noqa: C901, PLR0911, PLR0912 - one sentence a code
         case ReasonCode.LATENCY_HIGHER if name == RANKS:
             return "the canary's requests are slower than stable's all together"
         case ReasonCode.LATENCY_HIGHER:
-            return f"more of the canary's requests than of stable's {event}: {rates}"
+            return f"the canary has more {event} than stable: {rates}"
         case ReasonCode.ERROR_RATE_ABOVE_THRESHOLD:
             return (
                 f"the canary's error rate is above the limit of {_percent(plan.limits[name])}:"
@@ -289,9 +290,9 @@ def sentence(  # noqa: C901, PLR0911, PLR0912 - one sentence a code
         case ReasonCode.MARGIN_NOT_EXCLUDED if name == RANKS:
             return "the canary's requests are not slower than stable's all together"
         case ReasonCode.MARGIN_NOT_EXCLUDED:
-            return f"not shown yet that the canary is no worse by {_margin(state, name)}: {rates}"
+            return f"{event}: {_margin(state, name)} more are not excluded yet: {rates}"
         case ReasonCode.NO_DIFFERENCE:
-            return f"the canary is no worse by {_margin(state, name)}: {event}: {rates}"
+            return f"{event}: {_margin(state, name)} more are excluded: {rates}"
         case _:
             raise ValueError(f"{code} is no outcome of a run")
 
@@ -299,10 +300,10 @@ def sentence(  # noqa: C901, PLR0911, PLR0912 - one sentence a code
 def _event(progress: Progress, name: str) -> str:
     limit = _limit_ms(progress, name)
     if limit is None:
-        return "failed requests" if name == ERRORS else "take their time"
+        return "failed requests" if name == ERRORS else "slow requests"
     if name == OVER_FLOOR:
-        return f"take longer than {limit:.3g} ms"
-    return f"take longer than {limit:.3g} ms (p{name.removeprefix(PREFIX)})"
+        return f"requests of more than {limit:.3g} ms"
+    return f"requests of more than {limit:.3g} ms (p{name.removeprefix(PREFIX)})"
 
 
 def _margin(state: run.RunState, name: str) -> str:

@@ -45,6 +45,20 @@ class ArmCounts:
         return ArmCounts(count=self.count + other.count, bad=self.bad + other.bad)
 
 
+class Totals(ArmCounts):
+    """Counts of many windows, which may be more than one window may have.
+
+    Raises:
+        ValueError: a count is negative, or more are bad than there are.
+    """
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.bad <= self.count:
+            raise ValueError(f"bad is {self.bad}, expected 0 to count ({self.count})")
+
+
 NO_REQUESTS = ArmCounts(count=0, bad=0)
 
 

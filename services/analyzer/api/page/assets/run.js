@@ -107,14 +107,14 @@
     lines: [drawLine(100, "plain")],
   });
   const part = (i) => data.difference.map((one) => one === null ? null : one[i]);
-  const known = [part(0), part(1), part(2)];
+  const known = [part(0), part(2), part(1)];
   const middle = part(1).filter((v) => v !== null);
   const widest = Math.max(1, ...middle.map(Math.abs)) * 3;
   draw("difference-chart", {
-    series: known, names: ["lower end", "difference", "upper end"], tints: ["muted", "canary", "muted"], unit: "",
+    series: known, names: ["lower end", "upper end", "difference"], tints: ["muted", "muted", "canary"], unit: "",
     range: (u, low, high) => [Math.max(low ?? -1, -widest), Math.min(high ?? 1, widest)],
     lines: [drawLine(0, "plain")],
-    bands: [{ series: [3, 1], fill: color("plain-soft") }],
+    bands: [{ series: [2, 1], fill: color("plain-soft") }],
   });
   const redraw = () => charts.forEach(([, chart]) => chart.redraw(false));
   const resize = () => charts.forEach(([target, chart]) => chart.setSize({ width: target.clientWidth, height: chart.height }));
