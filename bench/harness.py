@@ -163,7 +163,7 @@ class Outcome:
 
 
 def compare(comparison: Comparison, *, rounds: int | None = None, say: TextIO) -> Outcome:
-    """Run the comparison; contenders that cannot run are named with the reason."""
+    """Run the comparison; contenders that cannot run, or fail in a round, are left out and named."""
     outcome = Outcome(comparison)
     with ExitStack() as stack:
         measures: dict[str, Callable[[], float]] = {}
@@ -173,14 +173,18 @@ def compare(comparison: Comparison, *, rounds: int | None = None, say: TextIO) -
             except Unavailable as reason:
                 outcome.missing[contender.name] = str(reason)
         for number in range(rounds or comparison.rounds):
-            for name, measure in measures.items():
+            for name, measure in list(measures.items()):
                 print(
                     f"\r{comparison.name}: round {number + 1}, {name}".ljust(79),
                     end="",
                     file=say,
                     flush=True,
                 )
-                outcome.figures.setdefault(name, []).append(measure())
+                try:
+                    outcome.figures.setdefault(name, []).append(measure())
+                except Unavailable as reason:
+                    del measures[name], outcome.figures[name]
+                    outcome.missing[name] = str(reason)
     print("\r".ljust(80) + "\r", end="", file=say, flush=True)
     return outcome
 

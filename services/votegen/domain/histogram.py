@@ -36,6 +36,15 @@ _LOWEST = bucket_of(_SMALLEST)
 _LOWEST_BITS = int(np.float64(_SMALLEST).view(np.int64)) >> (_MANTISSA_BITS - 7)
 
 
+def buckets_of(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the numbers of the buckets that hold these times; negative ones count as zero.
+
+    The exponent and the upper seven bits of the mantissa are what `bucket_of` returns.
+    """
+    bits = np.maximum(seconds, _SMALLEST).view(np.int64) >> (_MANTISSA_BITS - 7)
+    return bits + (_LOWEST - _LOWEST_BITS)
+
+
 def bucket_bounds(bucket: int) -> tuple[float, float]:
     """Return the half-open interval [low, high) of a bucket, in seconds."""
     exponent, position = divmod(bucket, _PER_OCTAVE)
@@ -114,9 +123,7 @@ class HistogramRecorder:
         times = np.maximum(np.asarray(seconds, dtype=np.float64), 0.0)
         self._total += float(times.sum())
         self._max = max(self._max, float(times.max()))
-        # The exponent and the upper seven bits of the mantissa are what `bucket_of` returns.
-        bits = np.maximum(times, _SMALLEST).view(np.int64) >> (_MANTISSA_BITS - 7)
-        self._add(np.bincount(bits - _LOWEST_BITS))
+        self._add(np.bincount(buckets_of(times) - _LOWEST))
 
     def absorb(self, histogram: Histogram) -> None:
         """Add what another recorder has recorded."""

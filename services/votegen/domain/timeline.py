@@ -10,10 +10,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from votegen.domain.histogram import Histogram, HistogramRecorder
+import numpy as np
+
+from votegen.domain.histogram import Histogram, buckets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
 MAX_STEPS = 600
 _COARSER = 8
@@ -41,13 +45,13 @@ class Timeline:
     seconds: float = 1.0
     steps: dict[tuple[int, str], Step] = field(default_factory=dict)
 
-    def add(self, at: float, name: str, *, errors: int, latencies: Sequence[float]) -> None:
+    def add(
+        self, at: float, name: str, *, errors: int, latencies: Sequence[float] | NDArray[np.float64]
+    ) -> None:
         """Add requests that ended `at` virtual seconds after the start."""
-        recorder = HistogramRecorder()
-        recorder.record(latencies)
-        buckets: Counter[int] = Counter()
-        for bucket, count in recorder.snapshot().counts.items():
-            buckets[bucket // _COARSER] += count
+        fine = buckets_of(np.asarray(latencies, dtype=np.float64))
+        coarse, counts = np.unique(fine // _COARSER, return_counts=True)
+        buckets = Counter(dict(zip(coarse.tolist(), counts.tolist(), strict=True)))
         self._absorb(at, name, Step(len(latencies), errors, buckets))
 
     def merge(self, other: Timeline) -> None:

@@ -22,6 +22,8 @@ from votegen.domain.attribution import UNKNOWN
 from votegen.domain.outcome import ErrorKind, Outcome
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from votegen.domain.results import Tally, TargetTally
     from votegen.ports import Connection, Connector, Timebase
 
@@ -30,7 +32,7 @@ _NEVER = math.nan
 End: TypeAlias = tuple[int, str, ErrorKind | None]
 """How a request ended: its status, the version that answered, and the failure if it was one."""
 
-Observe: TypeAlias = Callable[[list[End], list[float]], None]
+Observe: TypeAlias = Callable[[list[End], "NDArray[np.float64]"], None]
 """Is told how requests ended and how long each took, in seconds from its intended time."""
 
 
@@ -141,7 +143,7 @@ class Lane:
         self._target.service.record((ended - sent)[was_sent])
         self._tally.record_sent((sent - intended)[was_sent])
         if self._observe is not None:
-            self._observe(self._ends, latencies.tolist())
+            self._observe(self._ends, latencies)
         self._ends.clear()
         self._instants.clear()
 
@@ -193,8 +195,7 @@ class Lane:
 
     def answered(self, connection: Connection, status: int, pod_hash: str, *, keep: bool) -> None:
         """Count an answer and use its connection again."""
-        now = self._monotonic()
-        connection.idle_since = now
+        connection.idle_since = now = self._monotonic()
         self._instants += (connection.intended, connection.sent_at, now)
         self._ends.append((status, pod_hash, None))
         self.reachable = True

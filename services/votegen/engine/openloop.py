@@ -30,6 +30,8 @@ from votegen.engine.lane import Lane
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from votegen.domain.plan import Plan
     from votegen.domain.profile import Profile
     from votegen.domain.targets import Target
@@ -357,10 +359,10 @@ class Engine:
             observe=partial(self._note, target.name),
         )
 
-    def _note(self, name: str, ends: list[End], latencies: list[float]) -> None:
+    def _note(self, name: str, ends: list[End], latencies: NDArray[np.float64]) -> None:
         """Keep the timeline, and tell whoever else wants to know."""
         errors = sum(failure is not None or status // 100 != 2 for status, _, failure in ends)
         at = max(0.0, self._elapsed(self._time.monotonic()))
         self.tally.timeline.add(at, name, errors=errors, latencies=latencies)
         if self._observe is not None:
-            self._observe(name, ends, latencies)
+            self._observe(name, ends, latencies.tolist())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -109,3 +110,21 @@ def test_results_are_written_as_json(tmp_path: Path) -> None:
     document = json.loads(path.read_text(encoding="utf-8"))
     assert document["contenders"][0]["figures"] == [10, 20, 30]
     assert document["machine"]["python"]
+
+
+def test_a_contender_that_fails_in_a_round_is_left_out_and_named() -> None:
+    """One peer that sends nothing does not cost the figures of the others."""
+
+    def fails() -> float:
+        raise Unavailable("sent nothing")
+
+    comparison = replace(
+        _comparison([]),
+        contenders=[*_comparison([]).contenders, Contender(name="broken", prepare=plain(fails))],
+    )
+    outcome = compare(comparison, say=StringIO())
+    assert outcome.missing == {"broken": "sent nothing"}
+    assert {name: len(figures) for name, figures in outcome.figures.items()} == {
+        "peer": 3,
+        "ours": 3,
+    }
