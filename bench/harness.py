@@ -163,7 +163,7 @@ class Outcome:
 
 
 def compare(comparison: Comparison, *, rounds: int | None = None, say: TextIO) -> Outcome:
-    """Run the comparison; contenders that cannot run, or fail in a round, are left out and named."""
+    """Run the comparison; who cannot run, or fails in a round, is left out and named."""
     outcome = Outcome(comparison)
     with ExitStack() as stack:
         measures: dict[str, Callable[[], float]] = {}

@@ -27,6 +27,7 @@ Times: TypeAlias = NDArray[np.float64]
 MAX_RATE = 1_000_000.0
 MAX_POINTS = 10_000
 MAX_RECORDED = 50_000_000
+MAX_RECORDED_SECONDS = 365 * 86400.0
 STAGES_HINT = "for example 0s:10,60s:50,60s:100 (a line from 10/s to 50/s, then a step to 100/s)"
 _BISECTIONS = 64
 
@@ -276,6 +277,11 @@ class Recorded:
             raise InvalidInput("the recording holds no arrival")
         if self.times.size > MAX_RECORDED:
             raise InvalidInput(f"the recording holds more than {MAX_RECORDED} arrivals")
+        if self.times[0] > MAX_RECORDED_SECONDS:
+            raise InvalidInput(
+                f"the recording's first arrival is at {self.times[0]:.0f} s, years after the start",
+                hint="times count from the start of the recording: subtract the first from all",
+            )
         bad = ~np.isfinite(self.times) | (self.times < 0)
         bad[1:] |= np.diff(self.times) < 0
         if bad.any():

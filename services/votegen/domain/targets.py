@@ -40,7 +40,7 @@ class Endpoint:
         except ValueError as error:
             raise InvalidInput(f"target URL {url!r}: {error}", hint=hint) from None
         usable = parts.netloc.isascii() and parts.netloc.isprintable() and " " not in parts.netloc
-        if parts.scheme not in _PORTS or not host or "@" in parts.netloc or not usable:
+        if parts.scheme not in _PORTS or not host or port == 0 or "@" in parts.netloc or not usable:
             raise InvalidInput(f"target URL {url!r} cannot be used", hint=hint)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         if not (path.isascii() and path.isprintable()) or " " in path:

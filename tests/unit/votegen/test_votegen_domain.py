@@ -55,6 +55,7 @@ def test_targets_are_read(text: str, expected: Target) -> None:
         pytest.param("ftp://h", "cannot be used", id="ftp"),
         pytest.param("http://", "cannot be used", id="no-host"),
         pytest.param("http://h:port", "target URL", id="bad-port"),
+        pytest.param("http://h:0", "cannot be used", id="port-zero"),
         pytest.param("http://u:p@h:1", "cannot be used", id="credentials"),
         pytest.param("a=http://h@many", "'many' is not a number", id="bad-weight"),
         pytest.param("a=http://h@-1", "weight -1.0", id="negative-weight"),

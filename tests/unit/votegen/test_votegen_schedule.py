@@ -228,6 +228,7 @@ def test_bad_shapes_are_refused(text: str) -> None:
         pytest.param("1\n0.5\n", "arrival 2 of the recording", id="backwards"),
         pytest.param("-1\n", "arrival 1 of the recording", id="negative"),
         pytest.param("nan\n", "arrival 1 of the recording", id="nan"),
+        pytest.param("1733000000.5\n1733000001\n", "years after the start", id="epoch"),
     ],
 )
 def test_bad_recordings_are_explained(text: str, reason: str) -> None:
