@@ -14,7 +14,7 @@
     const target = document.getElementById(id);
     if (!columns[0].length) { target.textContent = "no data"; return; }
     charts.push([target, new uPlot(Object.assign({
-      width: target.clientWidth, height: 220, legend: { show: false }, padding: [10, 14, 0, 0],
+      width: target.clientWidth, height: 220, legend: { show: false }, padding: [10, 20, 0, 0],
       cursor: { drag: { x: false, y: false }, points: { size: 5 } },
       scales: { x: { time: false }, y: { range: (u, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
       axes: [axis({ values: (u, v) => v.map((s) => s + " s"), size: 32 }), axis({ size: 62 })],
@@ -39,7 +39,7 @@
   });
   draw("chart-distribution", [edges, ...above], names.map((_, i) => Object.assign(line(i), { points: { show: false } })), {
     scales: { x: { time: false, distr: 3 }, y: { distr: 3 } },
-    axes: [axis({ values: (u, v) => v.map((ms) => ms === null ? "" : ms + " ms"), size: 32 }), axis({ values: (u, v) => v.map((p) => p === null ? "" : p + " %"), size: 62 })],
+    axes: [axis({ values: (u, v) => v.map((ms) => ms === null ? "" : ms < 1000 ? ms + " ms" : ms / 1000 + " s"), size: 32 }), axis({ values: (u, v) => v.map((p) => p === null ? "" : p + " %"), size: 62 })],
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach(([, chart]) => chart.redraw(false)));
   addEventListener("resize", () => charts.forEach(([target, chart]) => chart.setSize({ width: target.clientWidth, height: chart.height })));
