@@ -30,11 +30,16 @@ BLOCKS: tuple[tuple[str, type[BaseModel], dict[str, str]], ...] = (
         {
             "name": "Name of the run; also of its folder under `.gatelab/`. Required.",
             "description": "One sentence for progress and report.",
-            "manifests": "Kept with the scenario; `gatelab run` takes its PATH from the command"
-            " line and does not read this.",
+            "manifests": "Overlay, folder or file, relative to the scenario file: what `gatelab"
+            " test` runs. `gatelab run` takes its PATH from the command line.",
             "rollout": "Which Rollout, when the manifests hold several. `--rollout` wins.",
-            "mode": "`live` or `simulate`. Only live runs exist; a run refuses the other.",
+            "mode": "`live`: real processes; `simulate`: virtual time. `gatelab run` is live, and"
+            " refuses the other; `gatelab test` does what the file says.",
             "seed": "Seed of arrivals and faults. `--seed` wins.",
+            "runs": "How often `gatelab test` makes the run in virtual time, each with other"
+            " chance; 1 for live.",
+            "argo_version": "Release line whose behaviour is taken: `1.8`, `1.9` or `1.10`."
+            " Read by `gatelab test`; in YAML it must be quoted.",
             "versions": "What the versions are called.",
             "traffic": "Votes and how they arrive.",
             "baseline": "What the stable version really does.",
@@ -123,6 +128,9 @@ BLOCKS: tuple[tuple[str, type[BaseModel], dict[str, str]], ...] = (
             "outcome": "`promoted`, `aborted`, `paused` or `degraded`.",
             "aborted_at_step": "Index of the step at which it is aborted.",
             "within": "Longest virtual duration, Go syntax.",
+            "decided_by": "Metric that ended the analysis which stopped the rollout.",
+            "message": "Text that the rollout's message must contain.",
+            "share": "With `runs`: how many of them must end so, at least: `99%`.",
         },
     ),
 )
@@ -160,12 +168,13 @@ def render() -> str:
 
 
 def shipped() -> str:
-    """Return the table of the scenarios in the folder."""
+    """Return the table of the scenarios in the folder and below."""
     rows = []
-    for path in sorted(FOLDER.glob("*.yaml")):
+    for path in sorted(FOLDER.rglob("*.yaml"), key=lambda path: (path.parent, path.name)):
         scenario = load_scenario(path)
+        place = path.relative_to(FOLDER).as_posix()
         rows.append(
-            (f"[{path.stem}](../../scenarios/{path.name})", scenario.description, ends(scenario))
+            (f"[{path.stem}](../../scenarios/{place})", scenario.description, ends(scenario))
         )
     return table(("Scenario", "What happens", "Expected"), rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -10,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from rollout_runner.argo.types import ArgoVersion
-from svckit.cli import create_cli, run_cli, write_output
+from svckit.cli import append_output, create_cli, run_cli, write_output
 from svckit.errors import ExitCode, InvalidInput
 
 DEFAULT_SPEED = 10.0
@@ -55,6 +56,13 @@ class Threshold(StrEnum):
     ERROR = "error"
     WARNING = "warning"
     NOTE = "note"
+
+
+class Mode(StrEnum):
+    """How scenario files are run."""
+
+    SIMULATE = "simulate"
+    LIVE = "live"
 
 
 class PauseOn(StrEnum):
@@ -297,6 +305,75 @@ def simulate(  # noqa: PLR0917 - one parameter per flag
         )
     )
     write_output(RENDERERS[output.value](document), out=out)
+
+
+@cli.command("test")
+def run_tests(  # noqa: PLR0917 - one parameter per flag
+    scenarios: Annotated[
+        list[str], typer.Argument(help="Scenario files, folders of them, quoted globs.")
+    ],
+    manifests: Annotated[
+        Path | None, typer.Option(help="Manifests for all, in place of those that files name.")
+    ] = None,
+    mode: Annotated[Mode | None, typer.Option(help="For all, in place of what files say.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed for all [each file's].")] = None,
+    speed: Speed = DEFAULT_SPEED,
+    argo_version: Annotated[
+        ArgoVersion | None, typer.Option(help="Release line for all [each file's, else 1.9].")
+    ] = None,
+    output: Output = OutputFormat.TEXT,
+    out: Out = None,
+    summary: Annotated[
+        Path | None, typer.Option(help="Append a Markdown summary to this file, too.")
+    ] = None,
+    folder: Folder = None,
+    quiet: Quiet = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Run scenario files and check that every rollout ends as its file expects.
+
+    Exit code 0 when all do, 3 when one does not, 5 when one could not be run.
+
+    gatelab test scenarios/gate-tests --output junit --out gate-tests.xml
+    """
+    from rollout_runner.commands.display import wants_color  # noqa: PLC0415 - keeps --help fast
+    from rollout_runner.commands.test import (  # noqa: PLC0415
+        TestRequest,
+        exit_code,
+    )
+    from rollout_runner.commands.test import run_tests as perform_tests  # noqa: PLC0415
+    from rollout_runner.simulation import gate_test_report as written  # noqa: PLC0415
+
+    renderers = {
+        OutputFormat.TEXT: written.as_text,
+        OutputFormat.JSON: written.as_json,
+        OutputFormat.JUNIT: written.as_junit,
+        OutputFormat.MARKDOWN: written.as_markdown,
+    }
+    if output not in renderers:
+        raise InvalidInput(
+            f"--output {output}: tests give text, json, junit or markdown",
+            hint="`gatelab simulate` writes pages",
+        )
+    tests = perform_tests(
+        TestRequest(
+            places=tuple(scenarios),
+            mode=None if mode is None else mode.value,
+            manifests=manifests,
+            argo_version=argo_version,
+            seed=seed,
+            speed=speed,
+            folder=folder or RUNS_FOLDER / "test",
+            quiet=quiet or output is OutputFormat.TEXT,
+        )
+    )
+    if output is OutputFormat.TEXT:
+        color = out is None and wants_color(sys.stdout)
+        write_output(written.as_text(tests, color=color), out=out)
+    else:
+        write_output(renderers[output](tests), out=out)
+    if summary is not None:
+        append_output(written.as_markdown(tests), to=summary)
+    raise typer.Exit(exit_code(tests))
 
 
 @cli.command()

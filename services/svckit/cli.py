@@ -93,3 +93,16 @@ def write_output(text: str, *, out: Path | None) -> None:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InvalidInput(f"--out {out}: {error.strerror or error}") from None
+
+
+def append_output(text: str, *, to: Path) -> None:
+    """Append text to a file, such as the summary of a CI job.
+
+    Raises:
+        InvalidInput: the file cannot be written.
+    """
+    try:
+        with to.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InvalidInput(f"--summary {to}: {error.strerror or error}") from None

@@ -21,7 +21,7 @@ from rollout_runner.adapters.cluster_network import cluster_name
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from starlette.types import ASGIApp, Message, Scope
 
@@ -63,19 +63,19 @@ def hush() -> None:
 
 
 def create_apm(
-    *, clock: Clock, catch_up: Callable[[], None], api_key: str, admin_key: str
+    *, clock: Clock, catch_up: Callable[[], None], api_keys: Sequence[str], admin_key: str
 ) -> tuple[ASGIApp, DrawnStore]:
     """Return mock-newrelic with default settings, and the store that its samples go to.
 
     Args:
         clock: the time.
         catch_up: called before every question, to bring what happened meanwhile.
-        api_key: key for reading.
+        api_keys: keys for reading.
         admin_key: key of the control plane.
     """
     store = import_module(f"{APM_PACKAGE}.adapters.drawn").DrawnStore(catch_up=catch_up)
     settings = import_module(f"{APM_PACKAGE}.settings").Settings.model_construct(
-        ephemeral=True, api_keys=SecretStr(api_key), admin_key=SecretStr(admin_key)
+        ephemeral=True, api_keys=SecretStr(",".join(api_keys)), admin_key=SecretStr(admin_key)
     )
     app = import_module(f"{APM_PACKAGE}.app").create_app(settings, clock=clock, store=store)
     return cast("ASGIApp", app), cast("DrawnStore", store)

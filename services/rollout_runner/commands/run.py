@@ -18,6 +18,7 @@ from rollout_runner.commands.reports import EVENTS_FILE, FILES, write_reports
 from rollout_runner.events import ProcessExited
 from rollout_runner.report import Outcome, RunReport, build_report
 from rollout_runner.scenarios.model import Scenario
+from rollout_runner.simulation.gate_test import unmet
 from svckit.errors import ExitCode, InvalidInput
 
 if TYPE_CHECKING:
@@ -168,17 +169,4 @@ def lost_a_program(events: tuple[Event, ...]) -> bool:
 
 def unmet_expectation(report: RunReport, scenario: Scenario) -> str:
     """Say what the scenario expected and the run did not do; "" when all is as expected."""
-    expected = scenario.expect
-    if expected is None:
-        return ""
-    if report.outcome != expected.outcome:
-        return f"expected outcome {expected.outcome}, got {report.outcome}"
-    if expected.aborted_at_step not in {None, report.aborted_at_step}:
-        return (
-            f"expected the abort at step {expected.aborted_at_step},"
-            f" got it at step {report.aborted_at_step}"
-        )
-    seconds = report.duration_seconds
-    if expected.within is not None and seconds > expected.within:
-        return f"expected the end within {expected.within:g} s, it took {seconds:g} s"
-    return ""
+    return "" if scenario.expect is None else unmet(report, scenario.expect)

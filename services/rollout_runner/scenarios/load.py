@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from glob import glob
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import ValidationError
@@ -19,6 +20,10 @@ from rollout_runner.scenarios.model import (
 )
 from svckit.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SUFFIXES = (".yaml", ".yml")
 _FIELDS = sorted(
     {
         info.alias or name
@@ -68,16 +73,45 @@ def find_scenario(name: str, folder: Path) -> Path:
     Raises:
         InvalidInput: there is no such scenario; the hint lists those that exist.
     """
-    if name.endswith((".yaml", ".yml")):
+    if name.endswith(_SUFFIXES):
         return Path(name)
-    path = folder / f"{name}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in folder.glob("*.yaml"))) or "none"
+    files = {path.stem: path for path in scenario_files(folder)}
+    if name not in files:
+        known = ", ".join(sorted(files)) or "none"
         raise InvalidInput(
             f"there is no scenario {name!r} in {folder}",
             hint=f"known scenarios: {known}; or give the path of a YAML file",
         )
-    return path
+    return files[name]
+
+
+def scenario_files(folder: Path) -> list[Path]:
+    """Return the YAML files of a folder and of those below it, in the order of their paths."""
+    return sorted(path for path in folder.rglob("*") if path.suffix in _SUFFIXES and path.is_file())
+
+
+def collect_scenarios(places: Sequence[str]) -> list[Path]:
+    """Return the files that folders, globs and paths name, each once, in the order given.
+
+    Raises:
+        InvalidInput: one of them names nothing.
+    """
+    found: dict[Path, None] = {}
+    for place in places:
+        path = Path(place)
+        if path.is_dir():
+            files = scenario_files(path)
+        elif path.exists():
+            files = [path]
+        else:
+            files = sorted(Path(each) for each in glob(place, recursive=True))  # noqa: PTH207 - any root
+        if not files:
+            raise InvalidInput(
+                f"{place}: there is no scenario",
+                hint="give YAML files, folders of them, or a quoted glob such as 'gates/*.yaml'",
+            )
+        found |= dict.fromkeys(files)
+    return list(found)
 
 
 class _Loader(yaml.CSafeLoader):

@@ -208,11 +208,14 @@ class Versions(_Model):
 
 
 class Expectation(_Model):
-    """How the run must end."""
+    """How the run must end, or so large a share of the runs."""
 
     outcome: Literal["promoted", "aborted", "paused", "degraded"]
     aborted_at_step: int | None = None
     within: Seconds | None = None
+    decided_by: str | None = None
+    message: str | None = None
+    share: Ratio = 1.0
 
 
 class Scenario(_Model):
@@ -224,6 +227,8 @@ class Scenario(_Model):
     rollout: str | None = None
     mode: Literal["live", "simulate"] = "live"
     seed: int = 1
+    runs: int = Field(1, ge=1, le=100_000)
+    argo_version: str | None = Field(None, pattern=r"^1\.(8|9|10)$")
     versions: Versions = Versions()
     traffic: Traffic = Traffic()
     baseline: Behaviour = Behaviour()

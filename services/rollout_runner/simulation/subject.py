@@ -12,9 +12,16 @@ if TYPE_CHECKING:
 
     from rollout_runner.scenarios.model import Versions
 
-PROVIDERS = ("web",)
+PROVIDERS = ("web", "newRelic")
 """The providers that exist in virtual time."""
-_JOB = "job"
+_REAL = {
+    "job": "is a Job, which takes real time in a real process",
+    "prometheus": "asks a Prometheus server, which does not exist there",
+}
+_HINT = (
+    "try it live with `gatelab run`, or give the gate its web form"
+    " (docs/guides/job-form.md compares web and job)"
+)
 
 
 def load_subject(path: Path, *, rollout: str | None, versions: Versions) -> Subject:
@@ -23,7 +30,7 @@ def load_subject(path: Path, *, rollout: str | None, versions: Versions) -> Subj
     Raises:
         InvalidInput: as `Subject.load`, or a gate is a Job, which takes real time.
     """
-    subject = Subject.load(path, rollout=rollout, versions=versions, providers=(*PROVIDERS, _JOB))
+    subject = Subject.load(path, rollout=rollout, versions=versions, providers=(*PROVIDERS, *_REAL))
     if subject.canary.blue_green is not None:
         raise InvalidInput(
             f"Rollout {subject.canary.name}: blue-green is not run in virtual time",
@@ -31,11 +38,11 @@ def load_subject(path: Path, *, rollout: str | None, versions: Versions) -> Subj
         )
     for template in subject.templates:
         for metric in template.spec.metrics:
-            if metric["provider"].get(_JOB) is not None:
-                raise InvalidInput(
-                    f"AnalysisTemplate {template.name}: metric {metric['name']!r} is a Job, which"
-                    " takes real time in a real process and cannot run in virtual time",
-                    hint="try it live with `gatelab run`, or give the gate its web form"
-                    " (docs/guides/job-form.md compares them)",
-                )
+            for kind, why in _REAL.items():
+                if metric["provider"].get(kind) is not None:
+                    raise InvalidInput(
+                        f"AnalysisTemplate {template.name}: metric {metric['name']!r} {why}:"
+                        " it cannot run in virtual time",
+                        hint=_HINT,
+                    )
     return subject

@@ -27,7 +27,7 @@ from rollout_runner.adapters.in_process import (
     create_analyzer,
     create_apm,
 )
-from rollout_runner.adapters.providers.web import WebProvider
+from rollout_runner.adapters.providers.http import http_providers
 from rollout_runner.argo.analysis import AnalysisRunStatus
 from rollout_runner.bench.analyses import AnalysisPlanner
 from rollout_runner.engine.traffic_observer import OBSERVE_SECONDS
@@ -99,11 +99,12 @@ class SimulatedWorld:
         self._clock = VirtualClock(self._loop)
         self._network = InProcessNetwork()
         self._planner = AnalysisPlanner(templates=subject.templates, rollout=subject.manifest)
-        self._provider = WebProvider(
+        self._providers = http_providers(
             clock=self._clock,
             resolve=lambda _host: None,
             version=argo_version,
             warn=self._warn,
+            controller_secrets=subject.controller_secrets,
             transport=self._network,
         )
         self._events: list[Event] = []
@@ -158,7 +159,8 @@ class SimulatedWorld:
     def close(self) -> None:
         """Let go of everything; the world cannot be used afterwards."""
         if not self._loop.is_closed():
-            self._complete(self._provider.close())
+            for provider in self._providers.values():
+                self._complete(provider.close())
             self._complete(self._loop.shutdown_asyncgens())
             self._loop.close()
 
@@ -187,7 +189,7 @@ class SimulatedWorld:
             clock=self._clock,
             network=self._network,
             store=self._store,
-            providers={"web": self._provider},
+            providers={**self._providers},
             planner=self._planner,
             sink=self,
             control=self._control,
@@ -199,7 +201,7 @@ class SimulatedWorld:
         self._apm, self._store = create_apm(
             clock=self._clock,
             catch_up=self._catch_up,
-            api_key=self.subject.apm_key,
+            api_keys=self.subject.gate_keys,
             admin_key=ADMIN_KEY,
         )
         self._network.publish(APM_SERVICE, self._apm)

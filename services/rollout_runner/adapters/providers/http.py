@@ -13,6 +13,8 @@ from rollout_runner.argo.prometheus import ADDRESS_VARIABLE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import httpx
+
     from rollout_runner.adapters.cluster_network import Address
     from rollout_runner.argo.types import ArgoVersion
     from svckit.clock import Clock
@@ -25,6 +27,7 @@ def http_providers(
     version: ArgoVersion,
     warn: Callable[[str], None],
     controller_secrets: Mapping[str, Mapping[str, str]],
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> dict[str, WebProvider | NewRelicProvider | PrometheusProvider]:
     """Return them by the name of their block.
 
@@ -34,16 +37,24 @@ def http_providers(
         version: whose behaviour to take.
         warn: called with what a reader of the report should know.
         controller_secrets: New Relic profiles, by name.
+        transport: for all of them; the network unless given.
     """
     return {
-        "web": WebProvider(clock=clock, resolve=resolve, version=version, warn=warn),
+        "web": WebProvider(
+            clock=clock, resolve=resolve, version=version, warn=warn, transport=transport
+        ),
         "newRelic": NewRelicProvider(
-            clock=clock, resolve=resolve, version=version, secrets=controller_secrets
+            clock=clock,
+            resolve=resolve,
+            version=version,
+            secrets=controller_secrets,
+            transport=transport,
         ),
         "prometheus": PrometheusProvider(
             clock=clock,
             resolve=resolve,
             version=version,
             default_address=os.environ.get(ADDRESS_VARIABLE, ""),
+            transport=transport,
         ),
     }
