@@ -197,6 +197,13 @@ async def test_metadata_says_how_it_was_computed(bench: Bench) -> None:
     metadata = account["nrql"]["metadata"]
     assert (metadata["eventTypes"], metadata["facets"]) == (["Transaction"], ["role"])
     assert metadata["messages"] == ["computed from all samples, exactly"]
+    percentile = await _graph(
+        bench, '{ actor { account(id: 7) { nrql(query: "SELECT percentile(duration, 95) FROM '
+        'Transaction") { metadata { messages } } } } }',
+    )  # fmt: skip
+    assert percentile["data"]["actor"]["account"]["nrql"]["metadata"]["messages"] == [
+        "computed from all samples, durations in buckets: off by 1.1 % at most"
+    ]
     assert metadata["timeWindow"]["end"] - metadata["timeWindow"]["begin"] == 3_600_000
 
 

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 DEFAULT_FACETS = 10
 MAX_GROUPS = 50_000
+EXACT = "computed from all samples, exactly"
+FROM_BUCKETS = "computed from all samples, durations in buckets: off by 1.1 % at most"
 
 Key: TypeAlias = tuple[Any, ...]
 Rows: TypeAlias = Callable[["Query", Range], Iterator[Row]]
@@ -157,7 +159,7 @@ class Aggregation:
                     self._inspected[index] += count
                     for total in self._group(index, key, new):
                         total.add(row, reading)
-        context.say("computed from all samples, exactly")
+        context.say(EXACT if all(plan.exact for plan in plans) else FROM_BUCKETS)
 
     def _fill_from_rows(self) -> None:
         key_of = self._key_function()

@@ -70,7 +70,12 @@ class RingLeaf:
     @property
     def latency(self) -> bool:
         """Whether histograms are needed, or statuses, which come with them."""
-        return self.outcome in _OF_STATUSES or self.leaf.function in _OF_HISTOGRAM
+        return self.outcome in _OF_STATUSES or not self.exact
+
+    @property
+    def exact(self) -> bool:
+        """Whether counts and sums tell it, without the buckets of a histogram."""
+        return self.leaf.function not in _OF_HISTOGRAM
 
 
 class RingTotal:
