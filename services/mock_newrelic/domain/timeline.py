@@ -10,8 +10,9 @@ Neither asks for the time; `forget` is told what may go.
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from operator import add
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from mock_newrelic.domain.histogram import merge
 from mock_newrelic.domain.model import Counts
@@ -25,6 +26,8 @@ _COLUMNS = len(Counts._fields)
 LARGEST = 2**63 - 1
 """What a second can hold of anything; senders who say more are taken to have said this."""
 BLOCK_SECONDS = 60
+OPEN_SLOTS = 8
+"""Slots of a timeline that are ready for more samples; older ones are kept in less room."""
 
 Value = TypeVar("Value")
 Told_contra = TypeVar("Told_contra", contravariant=True)
@@ -173,22 +176,44 @@ class Drawn(Protocol):
         ...
 
 
+class _Small(NamedTuple):
+    """A histogram in a tenth of the room that a dictionary of it takes."""
+
+    buckets: array[int]
+    counts: array[int]
+
+
+def _small(histogram: Histogram) -> _Small | dict[int, int]:
+    highest = max(histogram.values(), default=0)
+    if highest > LARGEST:
+        return dict(histogram)
+    code = "H" if highest < 2**16 else "q"
+    return _Small(array("h", histogram), array(code, histogram.values()))
+
+
+def _whole(held: _Small | dict[int, int]) -> dict[int, int]:
+    return held if isinstance(held, dict) else dict(zip(held.buckets, held.counts, strict=True))
+
+
 class HistogramTimeline(_Watched["Histogram"]):
     """Latency histograms by slot."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._slots: dict[int, dict[int, int]] = {}
+        self._slots: dict[int, _Small | dict[int, int]] = {}
+        self._open: deque[int] = deque()
         self._drawn: list[tuple[int, int, Drawn]] = []
 
     def add(self, slot: int, histogram: Histogram) -> None:
         """Add samples to a slot."""
-        known = self._slots.get(slot)
-        if known is None:
-            self._slots[slot] = dict(histogram)
-        else:
-            for bucket, count in histogram.items():
-                known[bucket] = known.get(bucket, 0) + count
+        held = self._slots.get(slot)
+        if not isinstance(held, dict):
+            held = self._slots[slot] = {} if held is None else _whole(held)
+            self._open.append(slot)
+            if len(self._open) > OPEN_SLOTS:
+                self._close(self._open.popleft())
+        for bucket, count in histogram.items():
+            held[bucket] = held.get(bucket, 0) + count
         self._tell(slot, histogram)
 
     def extend(self, first: int, stop: int, drawn: Drawn) -> None:
@@ -201,10 +226,10 @@ class HistogramTimeline(_Watched["Histogram"]):
 
     def at(self, slot: int) -> Histogram | None:
         """Return the histogram of one slot, or None when it has none."""
-        known = self._slots.get(slot)
-        if self._drawn and known is None:
+        if self._drawn:
             return self.total(slot, slot + 1) or None
-        return known
+        held = self._slots.get(slot)
+        return None if held is None else _whole(held)
 
     def total(self, first: int, stop: int) -> Histogram:
         """Return the sum of the slots [first, stop)."""
@@ -227,20 +252,25 @@ class HistogramTimeline(_Watched["Histogram"]):
 
     def _kept(self, first: int, stop: int) -> Iterator[tuple[int, Histogram]]:
         if stop - first < len(self._slots):
-            found = ((slot, self._slots.get(slot)) for slot in range(first, stop))
-            yield from ((slot, histogram) for slot, histogram in found if histogram)
+            for slot in range(first, stop):
+                if (held := self._slots.get(slot)) is not None:
+                    yield slot, _whole(held)
         else:
-            for slot, histogram in self._slots.items():
+            for slot, held in self._slots.items():
                 if first <= slot < stop:
-                    yield slot, histogram
+                    yield slot, _whole(held)
 
     def slots(self, first: int, stop: int) -> dict[int, Histogram]:
         """Return the slots [first, stop) that hold anything."""
-        return {slot: self._slots[slot] for slot in range(first, stop) if slot in self._slots}
+        return {
+            slot: _whole(held)
+            for slot in range(first, stop)
+            if (held := self._slots.get(slot)) is not None
+        }
 
-    def restore(self, slot: int, histogram: dict[int, int]) -> None:
+    def restore(self, slot: int, histogram: Histogram) -> None:
         """Take in a slot that `slots` gave."""
-        self._slots[slot] = histogram
+        self._slots[slot] = _small(histogram)
 
     def forget(self, before: int) -> None:
         """Drop the slots before one."""
@@ -256,6 +286,11 @@ class HistogramTimeline(_Watched["Histogram"]):
         for begin, end, _ in self._drawn:
             kept += range(begin, min(end, slot))
         return kept
+
+    def _close(self, slot: int) -> None:
+        held = self._slots.get(slot)
+        if isinstance(held, dict):
+            self._slots[slot] = _small(held)
 
 
 class CoarseTimeline(HistogramTimeline):
@@ -288,7 +323,7 @@ class CoarseTimeline(HistogramTimeline):
 
     def at(self, slot: int) -> Histogram | None:
         """Return the histogram of one slot, or None when it has none."""
-        own = self._slots.get(slot)
+        own = super().at(slot)
         return own if own is not None else self.total(slot, slot + 1) or None
 
     def parts(self, first: int, stop: int) -> Iterator[tuple[int, Histogram]]:
@@ -303,7 +338,7 @@ class CoarseTimeline(HistogramTimeline):
         """Make slots own that are none yet."""
         for slot in slots:
             if slot not in self._slots and (histogram := self.total(slot, slot + 1)):
-                self._slots[slot] = dict(histogram)
+                self.restore(slot, histogram)
 
     def settle_finer(self, before: int) -> None:
         """Make those slots own of which the finer timeline is about to forget a part."""

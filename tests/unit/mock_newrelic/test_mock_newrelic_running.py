@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 
 from mock_newrelic.domain.model import Counts
@@ -12,7 +13,7 @@ from mock_newrelic.domain.running import (
     RunningWindow,
     WindowCache,
 )
-from mock_newrelic.domain.timeline import CountTimeline, HistogramTimeline
+from mock_newrelic.domain.timeline import OPEN_SLOTS, CountTimeline, HistogramTimeline
 
 
 def _one(samples: int = 1) -> Counts:
@@ -123,3 +124,24 @@ def test_added_histograms_are_copied() -> None:
     timeline.add(5, given)
     assert given == {0: 1}
     assert timeline.at(5) == {0: 2}
+
+
+def test_old_slots_take_little_room_and_stay_the_same() -> None:
+    """What left the open slots is read as it was told, and takes more samples later."""
+    timeline = HistogramTimeline()
+    told = {bucket: bucket + 700 for bucket in range(-640, 500, 7)}
+    for slot in range(600):
+        timeline.add(slot, told)
+    tracemalloc.start()
+    other = HistogramTimeline()
+    for slot in range(600):
+        other.add(slot, told)
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size < 600 * 1500
+    assert timeline.at(0) == told
+    timeline.add(0, {-640: 1, 3: 2**40})
+    assert timeline.at(0) == told | {-640: told[-640] + 1, 3: 2**40}
+    for slot in range(600, 600 + OPEN_SLOTS):
+        timeline.add(slot, told)
+    assert timeline.at(0) == told | {-640: told[-640] + 1, 3: 2**40}
