@@ -101,7 +101,7 @@ SERVICES = {
             package="analyzer",
             title="canary-analyzer",
             build=_analyzer,
-            first=(("POST", "/v1/judge", {"run": "1", "windows": [WINDOW]}),),
+            first=(("POST", "/v1/judge", {"run": "r1", "windows": [WINDOW]}),),
         ),
         Service(
             package="votegen",
@@ -307,6 +307,8 @@ SAMPLES = {
             "config": "strict",
         }
     ),
+    ("analyzer", "GET", "/v1/analysis/{run}"): Sample(segment="r1"),
+    ("analyzer", "GET", "/v1/analysis/{run}/page"): Sample(segment="r1"),
     ("analyzer", "GET", "/v1/health-check"): Sample(
         query={"service": "vote-canary", "namespace": "voting01-qa", "path": "/health"}
     ),

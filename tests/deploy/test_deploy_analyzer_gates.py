@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from deploy_manifests import DEPLOY, documents
 from deploy_validation import ARGO_VERSIONS, schema_complaints
 
+from analyzer.schemas.config_file import PRESETS
+from analyzer.schemas.parameters import read_analysis_query
 from rollout_runner.argo.analysis import (
     AnalysisRunSpec,
     AnalysisRunStatus,
@@ -130,3 +133,20 @@ def test_the_form_for_older_releases_leaves_out_what_they_ignore() -> None:
     for name in ("gate", "prepromotion"):
         (metric,) = _template(name)["spec"]["metrics"]
         assert metric["consecutiveSuccessLimit"] == 1
+
+
+@pytest.mark.parametrize("name", [*INLINE, "background"])
+def test_the_analyzer_takes_the_question(name: str) -> None:
+    """The address holds parameters that the analyzer knows, and asks for a run of its preset."""
+    spec = {**_template(name)["spec"]}
+    spec["args"] = [
+        {"name": one["name"], "value": ARGUMENTS[one["name"]]} if one["name"] in ARGUMENTS else one
+        for one in spec["args"]
+    ]
+    run = resolve_run(AnalysisRunSpec.from_json(spec), SECRETS)
+    (metric,) = run.task_metrics
+    address = urlsplit(metric.provider["web"]["url"])
+    query = read_analysis_query(parse_qsl(address.query, keep_blank_values=True))
+    assert address.path == "/v1/analysis"
+    assert query.run == "voting01-vote-qa-7cd75c6d7c"
+    assert query.config in PRESETS
