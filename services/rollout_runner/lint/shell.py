@@ -40,7 +40,9 @@ class Script:
     @property
     def flags(self) -> str:
         """Everything that `set` and the command line turn on."""
-        return " ".join([self.options, *(match[1] for match in _SET.finditer(self.text))])
+        return " ".join(
+            [self.options, *(match[1] for match in _SET.finditer("\n".join(self.lines)))]
+        )
 
     @property
     def stops_on_error(self) -> bool:
@@ -77,11 +79,11 @@ def _scripts(container: dict[str, Any], path: Path) -> Iterator[Script]:
     if not words or words[0][1].rpartition("/")[2] not in _SHELLS:
         return
     options: list[str] = []
-    for index, (_, word) in enumerate(words[1:], start=1):
-        if not word.startswith("-") and options and options[-1] != "-o":
-            return
-        options.append(word)
-        if re.fullmatch(r"-[a-zA-Z]*c", word) and index + 1 < len(words):
-            where, text = words[index + 1]
-            yield Script(path=where, text=text, options=" ".join(options))
-            return
+    for where, word in words[1:]:
+        argument_of_o = bool(options) and re.fullmatch(r"[-+][a-zA-Z]*o", options[-1])
+        if word.startswith(("-", "+")) or argument_of_o:
+            options.append(word)
+            continue
+        if any(re.fullmatch(r"-[a-zA-Z]*c[a-zA-Z]*", each) for each in options):
+            yield Script(path=where, text=word, options=" ".join(options))
+        return  # a file is run, which nobody sees here

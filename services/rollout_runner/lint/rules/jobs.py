@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rollout_runner.argo.types import ArgoVersion
 from rollout_runner.lint.arguments import TAG, Origin, tags_in
 from rollout_runner.lint.finding import Severity
-from rollout_runner.lint.objects import dig, entries, mapping, texts
+from rollout_runner.lint.objects import dig, entries, mapping, text_of, texts
 from rollout_runner.lint.rule import Example, Hit, canary, metrics, rule, template
 from rollout_runner.lint.shell import Script, scripts_of
 
@@ -119,7 +119,7 @@ rate=$(curl -fsS https://apm.example/v1/rate)
 def restart_policy(world: World) -> Iterator[Hit]:
     """Pods of jobs that would be restarted for ever."""
     for each, spec in _jobs(world):
-        policy = dig(spec, *_POD, "restartPolicy")
+        policy = text_of(dig(spec, *_POD, "restartPolicy"))
         if policy not in {"Never", "OnFailure"}:
             yield Hit(
                 item=each.owner,

@@ -275,6 +275,8 @@ def half_routing(world: World) -> Iterator[Hit]:
         routing = item.get(*CANARY, "trafficRouting")
         if not isinstance(routing, dict) or item.get(*CANARY, "pingPong") is not None:
             continue
+        if mapping(routing.get("istio")).get("destinationRule"):
+            continue  # subsets of one Service are split instead
         for field in ("stableService", "canaryService"):
             if not item.get(*CANARY, field):
                 yield Hit(

@@ -37,6 +37,7 @@ _KINDS: Final = (
     "setMirrorRoute",
     "plugin",
 )
+_EXCLUSIVE: Final = ("setWeight", "pause", "analysis", "experiment")
 _DEADLINE: Final = 600
 _WINDOW: Final = re.compile(
     r"[?&](?:window|since|range|duration|period)=([0-9]+[smh][0-9smh]*)"
@@ -745,11 +746,12 @@ def one_thing(world: World) -> Iterator[Hit]:
     """Steps with several fields or none."""
     for item, index, step in _steps(world):
         given = [name for name in _KINDS if step.get(name) is not None]
-        if len(given) != 1:
+        exclusive = [name for name in _EXCLUSIVE if name in given]
+        if not given or len(exclusive) > 1:
             yield Hit(
                 item=item,
                 path=(*_STEPS, index),
-                reason=f"it has {' and '.join(given) or 'nothing to do'}",
+                reason=f"it has {' and '.join(exclusive) or 'nothing to do'}",
             )
 
 
