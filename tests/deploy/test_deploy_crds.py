@@ -116,7 +116,13 @@ def test_components_keep_an_overlay_valid(
     ]
     assert complaints == []
     source = Source(name="manifests.yaml", text=yaml.safe_dump_all(found))
-    assert lint([source], version=ArgoVersion.V1_9) == ()
+    accepted = {"GL801", "GL820"}  # by comments in the overlays, which rendering drops
+    if component == "analyzer-gate":
+        accepted.add("GL111")  # its templates are there for a Rollout to choose from
+    findings = [
+        each for each in lint([source], version=ArgoVersion.V1_9) if each.code not in accepted
+    ]
+    assert findings == []
     for each in found:
         if each["kind"] == "Rollout":
             assert_rollout_is_accepted(found, each["metadata"]["name"])

@@ -25,7 +25,7 @@ def found(path: Path, version: ArgoVersion = ArgoVersion.V1_9) -> list[str]:
 
 
 @pytest.mark.parametrize("version", ArgoVersion)
-@pytest.mark.parametrize("overlay", ["dev", "qa", "staging"])
+@pytest.mark.parametrize("overlay", ["dev", "qa", "staging", "platform"])
 def test_overlays_are_clean(overlay: str, version: ArgoVersion) -> None:
     """Not one finding, down to notes, for each release line of Argo Rollouts."""
     assert found(Path("deploy/overlays") / overlay, version) == []
