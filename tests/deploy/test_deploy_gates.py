@@ -56,6 +56,15 @@ def _ttl_strategy(found: Documents) -> None:
     spec["ttlStrategy"] = {"secondsAfterCompletion": 60}
 
 
+def _no_image(found: Documents) -> None:
+    (container,) = only(found, "Rollout", "vote")["spec"]["template"]["spec"]["containers"]
+    del container["image"]
+
+
+def _wrong_service(found: Documents) -> None:
+    only(found, "Rollout", "vote")["spec"]["strategy"]["canary"]["canaryService"] = "vote-canari"
+
+
 def _off_by_one(found: Documents) -> None:
     _metric(found, 1)["failureLimit"] = 2
 
@@ -79,6 +88,8 @@ def _no_interval(found: Documents) -> None:
         pytest.param(_missing_argument, "GL201", id="missing-arg"),
         pytest.param(_unquoted_number, "GL004", id="unquoted-number"),
         pytest.param(_ttl_strategy, "GL002", id="ttl-strategy-in-a-template"),
+        pytest.param(_no_image, "GL817", id="image-lost"),
+        pytest.param(_wrong_service, "GL102", id="wrong-service"),
         pytest.param(_off_by_one, "GL308", id="limit-never-exceeded"),
         pytest.param(_no_data_passes, "GL407", id="no-data-is-zero"),
         pytest.param(_no_condition, "GL404", id="no-condition"),
