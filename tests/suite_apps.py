@@ -37,7 +37,7 @@ from rollout_runner.bench.subject import Subject
 from rollout_runner.engine.analysis_controller import AnalysisRunPlan
 from rollout_runner.scenarios.model import Versions
 from svckit.clock import ManualClock
-from voteapp.adapters.telemetry import EventApiTelemetry
+from voteapp.adapters.telemetry import BatchTelemetry
 from voteapp.service import VoteService
 
 APP = "voting01-vote-qa"
@@ -116,7 +116,7 @@ class Version:
         )
         services = [each.kwargs.get("service") for each in self.app.user_middleware]
         [service] = [each for each in services if isinstance(each, VoteService)]
-        assert isinstance(service._telemetry, EventApiTelemetry)
+        assert isinstance(service._telemetry, BatchTelemetry)
         self.telemetry = service._telemetry
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app), base_url="http://vote.test"

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from svckit.asgi import create_base_app, distribution_version
 from svckit.metrics import new_registry
 from svckit.randomness import stream
+from voteapp.adapters.event_api import EventApi
 from voteapp.adapters.store import MemoryVoteStore
-from voteapp.adapters.telemetry import EventApiTelemetry, NoTelemetry
+from voteapp.adapters.telemetry import BatchTelemetry, NoTelemetry
 from voteapp.api.control import control_router
 from voteapp.api.metrics import VoteappCollector
 from voteapp.api.vote import VoteRoutes
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from svckit.clock import Clock
+    from voteapp.adapters.telemetry import Dialect
     from voteapp.ports import VoteStore
     from voteapp.settings import VoteappSettings
 
@@ -50,6 +52,14 @@ def _store(settings: VoteappSettings) -> VoteStore:
     return RedisVoteStore(settings.redis)
 
 
+def _dialect(settings: VoteappSettings, site: Site) -> Dialect:
+    if settings.telemetry == "otlp":
+        from voteapp.adapters.otlp import OtlpSpans  # noqa: PLC0415 - slow to import
+
+        return OtlpSpans(app=settings.app, site=site)
+    return EventApi(account_id=settings.account_id, app=settings.app, site=site)
+
+
 def create_app(
     settings: VoteappSettings,
     *,
@@ -70,15 +80,13 @@ def create_app(
     if registry is None:
         registry = new_registry(package="voteapp", version=distribution_version())
     site = site_of(settings)
-    telemetry: EventApiTelemetry | NoTelemetry = NoTelemetry()
+    telemetry: BatchTelemetry | NoTelemetry = NoTelemetry()
     events: Mapping[str, int] = {}
     if settings.reports:
-        telemetry = EventApiTelemetry(
+        telemetry = BatchTelemetry(
             base_url=settings.report_to,
             api_key=settings.api_key.get_secret_value(),
-            account_id=settings.account_id,
-            app=settings.app,
-            site=site,
+            dialect=_dialect(settings, site),
             transport=telemetry_transport,
             sleep=sleep,
         )

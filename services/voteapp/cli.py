@@ -41,15 +41,13 @@ def serve(  # noqa: PLR0917 - one parameter per flag
             help="Host name on the page [vote-<hash>-<5 characters>].",
         ),
     ] = None,
-    report_to: Annotated[
-        str | None, typer.Option(help="Base URL of the Event API to report to.")
-    ] = None,
+    report_to: Annotated[str | None, typer.Option(help="Base URL of the APM to report to.")] = None,
     app: Annotated[str | None, typer.Option(help="appName reported [voting01-vote-qa].")] = None,
     telemetry: Annotated[
-        str | None, typer.Option(help="event-api or none [event-api with --report-to].")
+        str | None, typer.Option(help="event-api, otlp or none [event-api with --report-to].")
     ] = None,
     api_key: Annotated[
-        str | None, typer.Option(envvar="VOTEAPP_API_KEY", help="Key of the Event API [test-key].")
+        str | None, typer.Option(envvar="VOTEAPP_API_KEY", help="Key of the APM [test-key].")
     ] = None,
     redis: Annotated[
         str | None, typer.Option(help="redis://HOST:PORT whose list `votes` gets the votes.")

@@ -37,13 +37,15 @@ class VoteappSettings(ServiceSettings):
     report_to: str = Field(
         "",
         pattern=r"^(https?://.+)?$",
-        description="Base URL of the Event API; empty reports nothing.",
+        description="Base URL of the APM; empty reports nothing.",
     )
     app: str = Field("voting01-vote-qa", description="appName of the telemetry.")
-    telemetry: Literal["event-api", "none"] | None = Field(
-        None, description="How to report; default event-api when report_to is set, else none."
+    telemetry: Literal["event-api", "otlp", "none"] | None = Field(
+        None,
+        description="How to report: event-api, otlp (server spans) or none; default event-api when "
+        "report_to is set, else none.",
     )
-    api_key: SecretStr = Field(SecretStr("test-key"), description="Key of the Event API.")
+    api_key: SecretStr = Field(SecretStr("test-key"), description="Key of the APM.")
     account_id: int = Field(1, ge=1, description="Account in the Event API's path.")
     votes_kept: int = Field(
         100_000, ge=1, description="How many votes are kept; the oldest go first."
@@ -68,8 +70,8 @@ class VoteappSettings(ServiceSettings):
     @field_validator("telemetry")
     @classmethod
     def _has_a_place_to_go(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value == "event-api" and not info.data.get("report_to"):
-            raise ValueError("event-api needs --report-to, the base URL of the Event API")
+        if value not in {None, "none"} and not info.data.get("report_to"):
+            raise ValueError(f"{value} needs --report-to, the base URL of the APM")
         return value
 
     @property

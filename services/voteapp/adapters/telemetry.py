@@ -1,4 +1,6 @@
-"""Served requests as Event API transactions, in batches, off the serving path.
+"""Reports of served requests, in batches, off the serving path.
+
+In what form they are told is a dialect's: the Event API's or OTLP's.
 
 A batch keeps its `x-request-id` however often it is sent, so that a receiver which got it and
 could not say so does not count it twice. Observations that do not fit into the queue are dropped
@@ -12,20 +14,17 @@ import gzip
 import uuid
 from collections import Counter, deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
-import msgspec
 import structlog
 
 from svckit.httpclient import create_http_client
-from voteapp.domain.observation import CLIENT_LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     import httpx
 
-    from voteapp.domain.contract import Site
     from voteapp.domain.observation import Observation
 
 BATCH_SIZE = 500
@@ -57,15 +56,33 @@ class _Batch:
     body: bytes
 
 
-class EventApiTelemetry:
-    """Sends observations to `POST /v1/accounts/{id}/events`.
+class Dialect(Protocol):
+    """How observations are told.
+
+    Attributes:
+        path: where they are posted.
+        content_type: of the body.
+    """
+
+    path: str
+    content_type: str
+
+    def encode(self, observations: list[Observation]) -> bytes:
+        """Return the body of one batch."""
+        ...
+
+    def rejected(self, answer: bytes) -> int:
+        """Return how many of a batch an answer of success says were not taken."""
+        ...
+
+
+class BatchTelemetry:
+    """Sends observations to an APM.
 
     Args:
-        base_url: where the Event API is.
+        base_url: where the APM is.
         api_key: its key.
-        account_id: the account in the path.
-        app: appName of every event.
-        site: the pod that the events speak of.
+        dialect: how it is told.
         transport: replaces the network in tests.
         sleep: waits real seconds.
     """
@@ -75,16 +92,12 @@ class EventApiTelemetry:
         *,
         base_url: str,
         api_key: str,
-        account_id: int,
-        app: str,
-        site: Site,
+        dialect: Dialect,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         capacity: int = QUEUE_CAPACITY,
     ) -> None:
-        self._path = f"/v1/accounts/{account_id}/events"
-        self._app = app
-        self._site = site
+        self._dialect = dialect
         self._sleep = sleep
         self._capacity = capacity
         self._client = create_http_client(
@@ -154,25 +167,9 @@ class EventApiTelemetry:
 
     def _next_batch(self) -> _Batch:
         size = min(BATCH_SIZE, len(self._queue))
-        events = [self._event(self._queue.popleft()) for _ in range(size)]
-        body = gzip.compress(msgspec.json.encode(events), compresslevel=1, mtime=0)
+        observations = [self._queue.popleft() for _ in range(size)]
+        body = gzip.compress(self._dialect.encode(observations), compresslevel=1, mtime=0)
         return _Batch(request_id=str(uuid.uuid4()), size=size, body=body)
-
-    def _event(self, observation: Observation) -> dict[str, Any]:
-        return {
-            "eventType": "Transaction",
-            "appName": self._app,
-            "timestamp": int(observation.finished_at * 1000),
-            "duration": round(observation.duration_seconds, 6),
-            "error": observation.error,
-            "httpResponseCode": _response_code(observation.status),
-            "podTemplateHash": self._site.pod_template_hash,
-            "version": self._site.version,
-            "host": self._site.pod_name,
-            "request.uri": observation.path,
-            "request.method": observation.method,
-            "request.headers.userAgent": observation.user_agent,
-        }
 
     async def _deliver(self, batch: _Batch) -> None:
         backoff = FIRST_BACKOFF_SECONDS
@@ -191,10 +188,10 @@ class EventApiTelemetry:
         """Send the batch once; return why it has to be sent again, or ""."""
         try:
             response = await self._client.post(
-                self._path,
+                self._dialect.path,
                 content=batch.body,
                 headers={
-                    "Content-Type": "application/json",
+                    "Content-Type": self._dialect.content_type,
                     "Content-Encoding": "gzip",
                     "x-request-id": batch.request_id,
                 },
@@ -204,7 +201,9 @@ class EventApiTelemetry:
         if response.status_code in _RETRYABLE:
             return f"HTTP {response.status_code}"
         if response.is_success:
-            self.outcomes["sent"] += batch.size
+            rejected = self._dialect.rejected(response.content)
+            self.outcomes["sent"] += batch.size - rejected
+            self.outcomes["rejected"] += rejected
             if self._failing:
                 self._failing = False
                 self._log.info("telemetry_recovered", queued=self.queued)
@@ -217,12 +216,3 @@ class EventApiTelemetry:
                 answer=response.text[:200],
             )
         return ""
-
-
-def _response_code(status: int) -> str:
-    """Return the status as the Event API counts it: 0 means that there was no answer.
-
-    A client that gave up waiting got none. As a 4xx it would be its own fault, and a version that
-    hangs would have an error rate of zero.
-    """
-    return "0" if status == CLIENT_LEFT else str(status)

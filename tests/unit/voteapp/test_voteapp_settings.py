@@ -40,8 +40,9 @@ def test_reporting_follows_the_address(values: dict[str, str], reports: bool) ->
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        pytest.param({"telemetry": "otlp"}, "'event-api' or 'none'", id="otlp"),
+        pytest.param({"telemetry": "zipkin"}, "'event-api', 'otlp' or 'none'", id="telemetry"),
         pytest.param({"telemetry": "event-api"}, "needs --report-to", id="no-address"),
+        pytest.param({"telemetry": "otlp"}, "otlp needs --report-to", id="no-address-for-otlp"),
         pytest.param({"hash": "Not A Hash"}, "hash", id="hash"),
         pytest.param({"report_to": "apm:8080"}, "report_to", id="no-scheme"),
         pytest.param({"app": "vote "}, "'app': expected letters", id="app"),

@@ -10,8 +10,14 @@ from typing import Any
 
 import httpx
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 
-from voteapp.adapters.telemetry import BATCH_SIZE, EventApiTelemetry
+from voteapp.adapters.event_api import EventApi
+from voteapp.adapters.otlp import OtlpSpans
+from voteapp.adapters.telemetry import BATCH_SIZE, BatchTelemetry
 from voteapp.domain.contract import Site
 from voteapp.domain.observation import CLIENT_LEFT, Observation
 
@@ -61,18 +67,17 @@ class _EventApi:
         return events
 
 
-Reporter = Callable[..., EventApiTelemetry]
+Reporter = Callable[..., BatchTelemetry]
 
 
 @pytest.fixture(name="reporter")
 def _reporter() -> Reporter:
-    def build(api: _EventApi, **changes: Any) -> EventApiTelemetry:
-        return EventApiTelemetry(
+    def build(api: _EventApi, **changes: Any) -> BatchTelemetry:
+        return BatchTelemetry(
             base_url="http://apm.test",
             api_key="key",
-            account_id=7,
-            app="voting01-vote-qa",
-            site=SITE,
+            dialect=changes.pop("dialect", None)
+            or EventApi(account_id=7, app="voting01-vote-qa", site=SITE),
             transport=httpx.MockTransport(api),
             sleep=api.sleep,
             **changes,
@@ -103,6 +108,54 @@ async def test_an_event_has_the_suites_native_shape(reporter: Reporter) -> None:
             "request.headers.userAgent": "votegen",
         }
     ]
+
+
+async def test_a_span_tells_the_same_of_a_request(reporter: Reporter) -> None:
+    """As OTLP: a server span with the pod as its resource; no status where there was no answer."""
+    api = _EventApi()
+    telemetry = reporter(api, dialect=OtlpSpans(app="voting01-vote-qa", site=SITE))
+    for status in (200, 503, CLIENT_LEFT):
+        telemetry.record(_observation(status, duration_seconds=0.25, finished_at=1_770_170_543.5))
+    await telemetry.close()
+    (request,) = api.requests
+    assert (request.url.path, request.headers["api-key"]) == ("/v1/traces", "key")
+    assert request.headers["content-type"] == "application/x-protobuf"
+    body = ExportTraceServiceRequest.FromString(gzip.decompress(request.content))
+    (told,) = body.resource_spans
+    resource = {pair.key: pair.value.string_value for pair in told.resource.attributes}
+    assert resource == {
+        "service.name": "voting01-vote-qa",
+        "service.version": "v17",
+        "k8s.pod.name": "vote-7cd75c6d7c-7hqnx",
+        "podTemplateHash": "7cd75c6d7c",
+    }
+    spans = told.scope_spans[0].spans
+    assert {(span.start_time_unix_nano, span.end_time_unix_nano) for span in spans} == {
+        (1_770_170_543_250_000_000, 1_770_170_543_500_000_000)
+    }
+    codes = [
+        [one.value.int_value for one in span.attributes if one.key == "http.response.status_code"]
+        for span in spans
+    ]
+    assert codes == [[200], [503], []]
+    assert [span.status.code for span in spans] == [0, 2, 2]
+    assert len({span.span_id for span in spans}) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "rejected"),
+    [
+        pytest.param(ExportTraceServiceResponse(), 0, id="all-taken"),
+        pytest.param(
+            ExportTraceServiceResponse(partial_success={"rejected_spans": 2}), 2, id="partial"
+        ),
+    ],
+)
+def test_a_partial_success_is_none(answer: ExportTraceServiceResponse, rejected: int) -> None:
+    """Spans that the APM left out count as rejected; an answer that is none leaves out nothing."""
+    dialect = OtlpSpans(app="vote", site=SITE)
+    assert dialect.rejected(answer.SerializeToString()) == rejected
+    assert dialect.rejected(b"\xff") == 0
 
 
 async def test_a_client_that_left_had_no_answer(reporter: Reporter) -> None:
