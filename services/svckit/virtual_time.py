@@ -13,13 +13,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from svckit.errors import SuiteError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from anyio import CapacityLimiter
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 EPOCH = 1_770_170_400.0
 """Where virtual time begins unless told otherwise: 2026-02-04T02:00:00Z."""
 _RESOLUTION = 2.0**-20
@@ -71,6 +75,18 @@ class VirtualLoop(asyncio.BaseEventLoop):
             )
         self._instant += timeout
         return []
+
+    def run_in_executor(
+        self, executor: Any, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """Call the function at once: a thread's time is not virtual."""
+        del executor
+        future: asyncio.Future[T] = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001 - for whoever awaits it
+            future.set_exception(error)
+        return future
 
     def _process_events(self, event_list: list[Any]) -> None:
         """Do nothing: there are no sockets."""

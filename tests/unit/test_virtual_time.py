@@ -68,6 +68,20 @@ def test_time_stands_still_while_a_thread_works() -> None:
     loop.close()
 
 
+def test_an_executor_is_not_waited_for() -> None:
+    """What would run in a thread runs at once, and its error is whoever's who awaits it."""
+    loop = VirtualLoop()
+
+    async def main() -> float:
+        assert await loop.run_in_executor(None, sum, [1, 2]) == 3
+        with pytest.raises(ZeroDivisionError):
+            await loop.run_in_executor(None, divmod, 1, 0)
+        return loop.time() - EPOCH
+
+    assert loop.run_until_complete(main()) == 0
+    loop.close()
+
+
 def test_waiting_for_nothing_is_an_error() -> None:
     """When nobody will ever wake, the loop says so instead of hanging."""
     loop = VirtualLoop()

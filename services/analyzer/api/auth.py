@@ -10,14 +10,17 @@ from fastapi import Request  # noqa: TC002 - FastAPI reads the annotation
 from svckit.errors import Unauthorized
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 
-def require_key(keys: tuple[str, ...]) -> Callable[[Request], None]:
-    """Return the dependency that checks the Api-Key header; no keys, no check."""
+def require_key(keys: tuple[str, ...]) -> Callable[[Request], Awaitable[None]]:
+    """Return the dependency that checks the Api-Key header; no keys, no check.
+
+    A coroutine, though it awaits nothing: a plain function would cost a thread for every request.
+    """
     accepted = [key.encode() for key in keys]
 
-    def check(request: Request) -> None:
+    async def check(request: Request) -> None:
         if not accepted:
             return
         given = request.headers.get("api-key", "").encode()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -81,10 +82,11 @@ def create_apm(
     return cast("ASGIApp", app), cast("DrawnStore", store)
 
 
-def create_analyzer(
+@asynccontextmanager
+async def running_analyzer(
     *, clock: Clock, network: httpx.AsyncBaseTransport, apm_url: str, api_key: str, allow: str
-) -> ASGIApp:
-    """Return canary-analyzer with default settings, reading from the APM.
+) -> AsyncIterator[ASGIApp]:
+    """Run canary-analyzer with default settings, reading from the APM, its runs in memory.
 
     Args:
         clock: the time.
@@ -94,6 +96,7 @@ def create_analyzer(
         allow: which `namespace/service` it may probe.
     """
     settings = import_module(f"{ANALYZER_PACKAGE}.settings").Settings.model_construct(
+        ephemeral=True,
         source=(f"newrelic={apm_url}",),
         newrelic_api_key=SecretStr(api_key),
         health_allow=(allow,),
@@ -101,7 +104,8 @@ def create_analyzer(
     app = import_module(f"{ANALYZER_PACKAGE}.app").create_app(
         settings, clock=clock, transport=network
     )
-    return cast("ASGIApp", app)
+    async with app.router.lifespan_context(app):
+        yield cast("ASGIApp", app)
 
 
 class InProcessNetwork(httpx.AsyncBaseTransport):

@@ -31,11 +31,6 @@ def load_subject(path: Path, *, rollout: str | None, versions: Versions) -> Subj
         InvalidInput: as `Subject.load`, or a gate is a Job, which takes real time.
     """
     subject = Subject.load(path, rollout=rollout, versions=versions, providers=(*PROVIDERS, *_REAL))
-    if subject.canary.blue_green is not None:
-        raise InvalidInput(
-            f"Rollout {subject.canary.name}: blue-green is not run in virtual time",
-            hint="try it live with `gatelab run`",
-        )
     for template in subject.templates:
         for metric in template.spec.metrics:
             for kind, why in _REAL.items():

@@ -290,7 +290,7 @@ class Trial:
             at=moment(self._clock.now()),
             rollout=subject.canary.name,
             namespace=subject.namespace,
-            strategy="Canary",
+            strategy=subject.strategy,
             replicas=subject.canary.replicas,
             steps=tuple(
                 Step(index=index, kind=step.kind, text=step.text)

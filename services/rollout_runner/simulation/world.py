@@ -15,6 +15,7 @@ The same subject, scenario and seed give the same run, whatever was run before.
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,8 +25,8 @@ import httpx
 from rollout_runner.adapters.in_process import (
     InProcessNetwork,
     ask,
-    create_analyzer,
     create_apm,
+    running_analyzer,
 )
 from rollout_runner.adapters.providers.http import http_providers
 from rollout_runner.argo.analysis import AnalysisRunStatus
@@ -107,6 +108,7 @@ class SimulatedWorld:
             controller_secrets=subject.controller_secrets,
             transport=self._network,
         )
+        self._analyzers = AsyncExitStack()
         self._events: list[Event] = []
         self._trial: Trial | None = None
         self._injected = False
@@ -159,6 +161,7 @@ class SimulatedWorld:
     def close(self) -> None:
         """Let go of everything; the world cannot be used afterwards."""
         if not self._loop.is_closed():
+            self._complete(self._analyzers.aclose())
             for provider in self._providers.values():
                 self._complete(provider.close())
             self._complete(self._loop.shutdown_asyncgens())
@@ -179,7 +182,7 @@ class SimulatedWorld:
             self._open_apm()
         else:
             self._complete(self._control("POST", "/control/reset", None))
-        self._open_analyzer()
+        self._complete(self._open_analyzer())
         self._injected = any(entry.inject is not None for entry in scenario.timeline)
         equipment = Equipment(
             subject=self.subject,
@@ -206,13 +209,17 @@ class SimulatedWorld:
         )
         self._network.publish(APM_SERVICE, self._apm)
 
-    def _open_analyzer(self) -> None:
-        analyzer = create_analyzer(
-            clock=self._clock,
-            network=self._network,
-            apm_url=APM_URL,
-            api_key=self.subject.apm_key,
-            allow=f"{self.subject.namespace}/*",
+    async def _open_analyzer(self) -> None:
+        """Start an analyzer that knows of no run; the one before ends."""
+        await self._analyzers.aclose()
+        analyzer = await self._analyzers.enter_async_context(
+            running_analyzer(
+                clock=self._clock,
+                network=self._network,
+                apm_url=APM_URL,
+                api_key=self.subject.apm_key,
+                allow=f"{self.subject.namespace}/*",
+            )
         )
         for name in (ANALYZER_SERVICE, "analyzer"):
             self._network.publish(name, analyzer)
