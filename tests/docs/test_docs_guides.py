@@ -8,8 +8,11 @@ import pytest
 import yaml
 
 from docs_project import ROOT, blocks, read
+from rollout_runner.argo.types import ArgoVersion
 from rollout_runner.bench.bench import PROVIDERS
 from rollout_runner.bench.subject import Subject
+from rollout_runner.lint import Severity, lint
+from rollout_runner.manifests.render import Source
 from rollout_runner.scenarios.load import load_scenario
 
 FIRST_GATE = "docs/guides/first-gate.md"
@@ -46,6 +49,20 @@ def test_the_tutorial_repairs_its_gate(written: Path) -> None:
     [template] = subject.templates
     [metric] = template.spec.metrics
     assert set(metric["provider"]) == {"web"}
+
+
+def test_lint_tells_of_the_tutorials_gate(written: Path) -> None:
+    """The gate that fails open is found by the linter; its repair only has a dummy key in it."""
+    gate = written / "my-gate" / "shop-errors.yaml"
+
+    def errors() -> set[str]:
+        source = Source(name="gate.yaml", text=gate.read_text(encoding="utf-8"))
+        found = lint([source], version=ArgoVersion.V1_9)
+        return {each.code for each in found if each.severity is Severity.ERROR}
+
+    assert errors() == {"GL706", "GL710"}
+    (written / "repaired" / "shop-errors.yaml").replace(gate)
+    assert errors() == {"GL511"}
 
 
 def test_the_tutorial_injects_into_its_own_application(written: Path) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _SHELLS: Final = frozenset({"sh", "bash", "ash", "dash", "ksh", "zsh"})
 _COMMENT: Final = re.compile(r"(^|\s)#.*$")
+_CONTINUED: Final = ("\\", "|", "&&")
 _SET: Final = re.compile(r"(?:^|[;\n])\s*set\s+([^\n;#]*)")
 
 
@@ -55,10 +56,24 @@ class Script:
         return "pipefail" in self.flags
 
     @property
-    def commands(self) -> list[str]:
-        """Lines that say something, continued ones joined."""
-        joined = "\n".join(self.lines).replace("\\\n", " ")
-        return [line.strip() for line in joined.splitlines() if line.strip()]
+    def commands(self) -> list[tuple[int, str]]:
+        """Lines that say something with their number, from 1; continued ones joined."""
+        found: list[tuple[int, str]] = []
+        open_ = False
+        for number, line in enumerate(self.lines, start=1):
+            text = line.strip()
+            if not text:
+                continue
+            if open_:
+                first, before = found.pop()
+                found.append((first, f"{before} {text}"))
+            else:
+                found.append((number, text))
+            open_ = text.endswith(_CONTINUED)
+            if text.endswith("\\"):
+                first, before = found.pop()
+                found.append((first, before[:-1].rstrip()))
+        return found
 
 
 def scripts_of(pod: Any, path: Path) -> Iterator[Script]:

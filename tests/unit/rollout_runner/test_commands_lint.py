@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 from junitparser import JUnitXml
 from typer.testing import CliRunner, Result
@@ -116,3 +118,110 @@ def test_text_that_is_not_yaml_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "gate.yaml"
     path.write_text("a: [", encoding="utf-8")
     assert isinstance(run(path).exception, InvalidInput)
+
+
+SARIF = {
+    "type": "object",
+    "required": ["version", "runs", "$schema"],
+    "additionalProperties": False,
+    "properties": {
+        "$schema": {"type": "string", "format": "uri"},
+        "version": {"const": "2.1.0"},
+        "runs": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["tool", "results"],
+                "properties": {
+                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+                    "results": {"type": "array", "items": {"$ref": "#/$defs/result"}},
+                },
+            },
+        },
+    },
+    "$defs": {
+        "result": {
+            "type": "object",
+            "required": ["message", "ruleId", "ruleIndex", "level", "locations"],
+            "properties": {
+                "level": {"enum": ["none", "note", "warning", "error"]},
+                "message": {"type": "object", "required": ["text"]},
+                "locations": {
+                    "minItems": 1,
+                    "items": {
+                        "required": ["physicalLocation"],
+                        "properties": {
+                            "physicalLocation": {
+                                "required": ["artifactLocation", "region"],
+                                "properties": {
+                                    "region": {
+                                        "additionalProperties": False,
+                                        "properties": {
+                                            "startLine": {"type": "integer", "minimum": 1},
+                                            "startColumn": {"type": "integer", "minimum": 1},
+                                        },
+                                    },
+                                },
+                            },
+                        },
+                    },
+                },
+            },
+        },
+    },
+}
+
+
+def test_sarif_is_what_code_scanning_reads(tmp_path: Path) -> None:
+    """The properties that SARIF 2.1.0 demands are there, and rule and result belong together."""
+    path = tmp_path / "a gate.yaml"
+    path.write_text(f"{BAD}---\n{RULES['GL802'].bad.document}", encoding="utf-8")
+    document = json.loads(run(path, "--output", "sarif").stdout)
+    jsonschema.validate(document, SARIF)
+    (only,) = document["runs"]
+    rules = only["tool"]["driver"]["rules"]
+    assert {each["id"] for each in rules} == set(RULES)
+    for result in only["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        (location,) = result["locations"]
+        uri = location["physicalLocation"]["artifactLocation"]["uri"]
+        assert uri.endswith("a%20gate.yaml")
+    fingerprints = [each["partialFingerprints"]["finding/v1"] for each in only["results"]]
+    assert len(set(fingerprints)) == len(fingerprints) >= 2
+
+
+def test_the_fingerprint_does_not_move_with_the_line(bad: Path) -> None:
+    """An empty line above changes the region and not the identity of a finding."""
+
+    def result() -> tuple[int, str]:
+        document = json.loads(run(bad, "--output", "sarif").stdout)
+        (found,) = document["runs"][0]["results"]
+        line = found["locations"][0]["physicalLocation"]["region"]["startLine"]
+        return line, found["partialFingerprints"]["finding/v1"]
+
+    line, fingerprint = result()
+    bad.write_text(f"# a comment\n{BAD}", encoding="utf-8")
+    assert result() == (line + 1, fingerprint)
+
+
+def test_markup_in_a_manifest_stays_text(tmp_path: Path) -> None:
+    """A name with a pipe and a tag in it does not break the table."""
+    path = tmp_path / "gate.yaml"
+    path.write_text(BAD.replace("name: verdict", "name: 'a|<b>'"), encoding="utf-8")
+    (row,) = [
+        line for line in run(path, "--output", "markdown").stdout.splitlines() if "GL308" in line
+    ]
+    assert "a\\|&lt;b>" in row
+    assert len(re.findall(r"(?<!\\)\|", row)) == 6
+
+
+def test_files_are_taken_together_and_folders_alone(tmp_path: Path) -> None:
+    """A template in another file is found when both files are named; a folder is its own world."""
+    rollout, _, rest = RULES["GL802"].good.document.partition("---\n")
+    one, other = tmp_path / "rollout.yaml", tmp_path / "rest.yaml"
+    one.write_text(rollout, encoding="utf-8")
+    other.write_text(rest, encoding="utf-8")
+    assert run(one, other).exit_code == 0
+    assert run(one).exit_code == 3
+    assert run(tmp_path).exit_code == 0

@@ -64,7 +64,13 @@ def test_what_the_shell_stops_at(
 
 
 def test_comments_are_no_commands() -> None:
-    """Lines keep their numbers, continued ones are one command."""
+    """Lines keep their numbers; what a backslash, a pipe or && continues is one command."""
     (script,) = scripts(command=["sh", "-c"], args=["# one\ncurl \\\n  -f x  # two\n\necho $#"])
-    assert script.commands == ["curl    -f x", "echo $#"]
+    assert script.commands == [(2, "curl -f x"), (5, "echo $#")]
     assert len(script.lines) == 5
+
+
+def test_a_pipe_at_the_end_of_a_line_goes_on() -> None:
+    """The left side of a pipe is seen together with its right side."""
+    (script,) = scripts(command=["sh", "-c"], args=["a |\n  b &&\n  c\nd"])
+    assert script.commands == [(1, "a | b && c"), (4, "d")]

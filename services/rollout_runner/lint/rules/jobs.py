@@ -347,15 +347,10 @@ rate=$(curl -s https://apm.example/v1/rate)
 def curl_without_f(world: World) -> Iterator[Hit]:
     """Calls of curl that do not look at the status."""
     for each, script in _scripts(world):
-        for command in script.commands:
+        for line, command in script.commands:
             call = _CURL.search(command)
-            if not call or _CURL_FAILS.search(command) or _CURL_STATUS.search(command):
-                continue
-            line = next(
-                number for number, text in enumerate(script.lines, start=1) if "curl" in text
-            )
-            yield _at(each, script, line, "a 404 or 503 is taken for an answer")
-            break
+            if call and not _CURL_FAILS.search(command) and not _CURL_STATUS.search(command):
+                yield _at(each, script, line, "a 404 or 503 is taken for an answer")
 
 
 @rule(
@@ -380,8 +375,9 @@ rate=$(echo "$body" | tr -d '"')
 def lost_in_pipe(world: World) -> Iterator[Hit]:
     """Requests on the left of a pipe."""
     for each, script in _scripts(world):
-        if not script.sees_pipes:
-            for line, match in script.finds(_CURL_PIPE):
+        for line, command in () if script.sees_pipes else script.commands:
+            match = _CURL_PIPE.search(command)
+            if match:
                 yield _at(each, script, line, f"the exit code of `{match[2]}` is not seen")
 
 
@@ -423,7 +419,7 @@ def passes_on_error(world: World) -> Iterator[Hit]:
                 if re.search(r"\bexit\s+0\b", text):
                     yield _at(each, script, line + offset, "`exit 0` passes where there is no data")
                     break
-        commands = script.commands
+        commands = [command for _, command in script.commands]
         blind = commands and _ALWAYS_GOOD.match(commands[-1]) and not script.stops_on_error
         if blind and not any(_EXIT_BAD.search(command) for command in commands):
             yield _at(each, script, 1, "no path through the script ends with another code than 0")
