@@ -19,11 +19,9 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
-import numpy as np
 from msgspec import Meta
 
 from mock_newrelic.domain.ingest.batch import GOOD, Batch, Bin, Bins
-from mock_newrelic.domain.ingest.bulk import add_many
 from mock_newrelic.domain.labels import LABEL_PREFIX
 from mock_newrelic.domain.model import SeriesKey, Span
 from mock_newrelic.domain.query import APP_HINT, APP_PATTERN
@@ -216,6 +214,11 @@ class _Binning:
 
     def many(self, body: bytes, events: list[Event], labels: list[Labels] | None) -> Batch | None:
         """Return the batch, counted in columns; None when an event is bad."""
+        # An idle service does without numpy.
+        import numpy as np  # noqa: PLC0415
+
+        from mock_newrelic.domain.ingest.bulk import add_many  # noqa: PLC0415
+
         keys: list[Any] = list(map(_key, events))
         if labels is not None:
             keys = list(zip(keys, labels, strict=True))

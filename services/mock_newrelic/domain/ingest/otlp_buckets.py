@@ -14,8 +14,6 @@ from itertools import pairwise
 from math import ceil, floor, inf, isfinite, log2
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from mock_newrelic.domain.histogram import (
     LOWEST,
     PER_OCTAVE,
@@ -28,6 +26,7 @@ from mock_newrelic.domain.ingest.telemetry import ItemError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     import numpy.typing as npt
 
 MAX_SLOTS = 600
@@ -225,6 +224,8 @@ def spread(
         buckets: samples by our bucket.
         unplaced: samples without a bucket.
     """
+    import numpy as np  # noqa: PLC0415 - an idle service does without it
+
     names = np.array(sorted(buckets), dtype=np.int64)
     counts = np.array([*(buckets[name] for name in sorted(buckets)), unplaced], dtype=np.int64)
     passed = np.array([share for _, share in shares])
@@ -243,5 +244,5 @@ def spread(
 
 
 def _filled(names: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> dict[int, int]:
-    filled = np.flatnonzero(counts)
+    filled = counts.nonzero()[0]
     return dict(zip(names[filled].tolist(), counts[filled].tolist(), strict=True))

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
@@ -20,7 +19,6 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from mock_newrelic.domain.ingest.batch import Batch, Bin, Bins
-from mock_newrelic.domain.ingest.bulk import add_many
 from mock_newrelic.domain.ingest.otlp_lean import LeanRequest
 from mock_newrelic.domain.ingest.otlp_points import NANOSECONDS
 from mock_newrelic.domain.ingest.otlp_wire import attributes_of
@@ -168,6 +166,11 @@ class _Reading:
         """Return the counts by series and second, and how many spans they are of."""
         if not self._counted:
             return {}, 0
+        # An idle service does without numpy.
+        import numpy as np  # noqa: PLC0415
+
+        from mock_newrelic.domain.ingest.bulk import add_many  # noqa: PLC0415
+
         which, starts, lengths = np.array(self._counted, dtype=np.int64).T
         places = np.array([kind.place for kind in self._kinds])[which]
         shown = places >= 0
