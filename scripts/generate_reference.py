@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from reference import (
+    audit_faults,
     cli,
     events,
     lint_rules,
@@ -27,6 +28,7 @@ def pages() -> dict[str, str]:
     """Return the text of every generated file, by its path below docs/reference."""
     return {
         "cli.md": cli.render(),
+        "audit-faults.md": audit_faults.render(),
         "settings.md": settings.render(),
         "metrics.md": metrics.render(),
         "problems.md": problems.render(),

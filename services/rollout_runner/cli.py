@@ -377,6 +377,58 @@ def run_tests(  # noqa: PLR0917 - one parameter per flag
 
 
 @cli.command()
+def audit(  # noqa: PLR0917 - one parameter per flag
+    path: Annotated[Path, typer.Argument(help="Kustomize overlay, folder or file of manifests.")],
+    rollout: Annotated[
+        str | None, typer.Option(help="Which Rollout, when PATH has several.")
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this fault, or these (apm-*); may be repeated [all]."),
+    ] = None,
+    step: Annotated[
+        list[int] | None, typer.Option(help="Only this analysis step; may be repeated [all].")
+    ] = None,
+    argo_version: Version = ArgoVersion.V1_9,
+    seed: Annotated[int, typer.Option(help="Seed of the traffic.")] = 1,
+    output: Output = OutputFormat.TEXT,
+    out: Out = None,
+    quiet: Quiet = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Does any fault of the APM, the analyzer or the set-up make a gate pass a bad canary?
+
+    Jobs run their scripts on this machine, so read them first. Exit code 0 when no fault does, 3
+    when one does, 2 when the gates cannot be tried.
+
+    gatelab audit deploy/overlays/qa --argo-version 1.8
+
+    gatelab audit deploy/overlays/qa --fault 'apm-*' --step 5 --output html --out audit.html
+    """
+    from rollout_runner.audit.wording import summary  # noqa: PLC0415
+    from rollout_runner.commands.audit import (  # noqa: PLC0415 - keeps --help fast
+        RENDERERS,
+        AuditRequest,
+    )
+    from rollout_runner.commands.audit import audit as perform_audit  # noqa: PLC0415
+
+    matrix = perform_audit(
+        AuditRequest(
+            path=path,
+            rollout=rollout,
+            faults=tuple(fault or ()),
+            steps=tuple(step or ()),
+            argo_version=argo_version,
+            seed=seed,
+            quiet=quiet,
+        )
+    )
+    write_output(RENDERERS[output.value](matrix), out=out)
+    if out is not None or output is not OutputFormat.TEXT:
+        typer.echo(summary(matrix), err=True)
+    raise typer.Exit(ExitCode.OK if matrix.clean else ExitCode.GATE_FAILED)
+
+
+@cli.command()
 def report(
     events: Annotated[Path, typer.Argument(help="Event log of a run (events.jsonl).")],
     form: Annotated[

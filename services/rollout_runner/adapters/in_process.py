@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 APM_PACKAGE = "mock_newrelic"
 ANALYZER_PACKAGE = "analyzer"
+WIRE = "wire"
+"""Key of a request's extensions: the `Wire` that it came over, where there is one."""
+_WIRE_EXTENSION = f"{APM_PACKAGE}.wire"
 _ANYBODY = ("127.0.0.1", 1)
 
 
@@ -61,6 +64,24 @@ class DrawnStore(Protocol):
 def hush() -> None:
     """Let the services log nothing: thousands of runs would say the same."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+class Wire(Protocol):
+    """A connection that an injected fault can break; `gone` is set when it was."""
+
+    gone: asyncio.Event
+
+    def write(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        ...
+
+    def close(self) -> None:
+        """Send what is left, then close."""
+        ...
+
+    def reset(self) -> None:
+        """Drop the connection at once."""
+        ...
 
 
 def create_apm(
@@ -154,8 +175,12 @@ class InProcessNetwork(httpx.AsyncBaseTransport):
 
 
 async def ask(app: ASGIApp, request: httpx.Request) -> httpx.Response:
-    """Return what an application answers; a connection that it breaks is an httpx error."""
+    """Return what an application answers; a connection that it breaks is an httpx error.
+
+    A request that came over a `Wire` has it broken for real as well.
+    """
     url = request.url
+    wire: Wire | None = request.extensions.get(WIRE)
     body = await request.aread()
     scope: Scope = {
         "type": "http",
@@ -171,10 +196,15 @@ async def ask(app: ASGIApp, request: httpx.Request) -> httpx.Response:
         "client": _ANYBODY,
         "root_path": "",
     }
-    status, headers, parts, sent = 500, [], [], False
+    if wire is not None:
+        scope["extensions"] = {_WIRE_EXTENSION: wire}
+    status, headers, parts, sent = 0, [], [], False
 
     async def receive() -> Message:
         nonlocal sent
+        if sent and wire is not None:
+            await wire.gone.wait()
+            return {"type": "http.disconnect"}
         if sent:
             await asyncio.get_running_loop().create_future()  # the caller never leaves by itself
         sent = True
@@ -190,11 +220,13 @@ async def ask(app: ASGIApp, request: httpx.Request) -> httpx.Response:
     try:
         await app(scope, receive, send)
     except ConnectionError as error:
-        return _broken(getattr(error, "breakage", ""), request)
-    return httpx.Response(status, headers=headers, content=b"".join(parts), request=request)
+        return broken(getattr(error, "breakage", ""), request)
+    if not status and wire is not None and wire.gone.is_set():
+        raise httpx.ReadError("", request=request)
+    return httpx.Response(status or 500, headers=headers, content=b"".join(parts), request=request)
 
 
-def _broken(breakage: str, request: httpx.Request) -> httpx.Response:
+def broken(breakage: str, request: httpx.Request) -> httpx.Response:
     """Show an injected end of the connection as a socket would.
 
     Raises:

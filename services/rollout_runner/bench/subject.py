@@ -75,7 +75,29 @@ class Subject:
                 asks for something that cannot be run without a cluster.
         """
         selection = select_rollout(load_manifests(path), rollout)
-        manifest = selection.rollout.raw
+        return cls.of(
+            selection,
+            manifest=selection.rollout.raw,
+            path=path,
+            versions=versions,
+            providers=providers,
+        )
+
+    @classmethod
+    def of(
+        cls,
+        selection: Selection,
+        *,
+        manifest: Mapping[str, Any],
+        path: Path,
+        versions: Versions,
+        providers: Collection[str],
+    ) -> Subject:
+        """Prepare a Rollout (`manifest`) among what it may refer to; `path` is what is shown.
+
+        Raises:
+            InvalidInput: as `load`.
+        """
         canary = read_rollout(manifest)
         templates = tuple(
             AnalysisTemplate.from_manifest(each.raw)

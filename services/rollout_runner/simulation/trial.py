@@ -187,11 +187,13 @@ class Trial:
         finally:
             await controller.close()
 
-    async def analyse(self, step: int) -> AnalysisRunStatus:
+    async def analyse(
+        self, step: int, *, adjust: Callable[[AnalysisRunPlan], AnalysisRunPlan]
+    ) -> AnalysisRunStatus:
         """Make the AnalysisRun of a step, with the traffic that the steps before it have made.
 
         Every step before is taken to last as long as it does when all goes well. What the timeline
-        has for the step happens when the run begins.
+        has for a step happens when the step begins.
         """
         subject = self._equipment.subject
         spec = subject.canary.canary
@@ -201,19 +203,20 @@ class Trial:
         await self._network.select(spec.canary_service, self._hashes["canary"])
         await self._split(0)
         await self._clock.sleep(WARM_UP_SECONDS)
+        director = Director(world=self._stage, clock=self._clock, sink=self._sink)
+        director.begin(self._scenario.timeline)
         for index, each in enumerate(spec.steps[:step]):
+            await director.step_started(index)
             if each.set_weight is not None:
                 await self._split(each.set_weight)
             if each.pause is not None:
                 await self._clock.sleep(each.pause.seconds)
             if each.analysis is not None:
                 await self._clock.sleep(self._planned_seconds(self._plan(each.analysis, index)))
-        director = Director(world=self._stage, clock=self._clock, sink=self._sink)
-        director.begin(self._scenario.timeline)
         await director.step_started(step)
         analysis = spec.steps[step].analysis
         assert analysis is not None  # noqa: S101 - the world has looked
-        run = self._controller_of(self._plan(analysis, step))
+        run = self._controller_of(adjust(self._plan(analysis, step)))
         await run.run()
         return run.status
 

@@ -43,10 +43,12 @@ from svckit.errors import InvalidInput
 from svckit.virtual_time import EPOCH, VirtualClock, VirtualLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     from rollout_runner.argo.types import ArgoVersion
     from rollout_runner.bench.subject import Subject
+    from rollout_runner.engine.analysis_controller import AnalysisRunPlan
+    from rollout_runner.ports import MetricProvider
     from rollout_runner.scenarios.model import Scenario
     from rollout_runner.simulation.randomness import RunSeed
 
@@ -82,6 +84,10 @@ class SimulatedWorld:
         startup: virtual seconds until pods are available.
         observe_every: virtual seconds between two looks at the traffic. Steps, splits and the end
             are always looked at; infinity leaves it at that.
+        network: what everybody is connected to, when it is to be a special one.
+        providers: what measures besides the providers over HTTP, by Argo's name.
+        reuse_apm: empty the APM after a run with injections instead of building another one, which
+            is faster; injections that strike by chance then depend on the runs before.
     """
 
     def __init__(
@@ -91,6 +97,9 @@ class SimulatedWorld:
         argo_version: ArgoVersion,
         startup: float = 0.0,
         observe_every: float = OBSERVE_SECONDS,
+        network: InProcessNetwork | None = None,
+        providers: Callable[[VirtualClock], Mapping[str, MetricProvider]] | None = None,
+        reuse_apm: bool = False,
     ) -> None:
         self.subject = subject
         self._version = argo_version
@@ -98,7 +107,7 @@ class SimulatedWorld:
         self._observe_every = observe_every
         self._loop = VirtualLoop(EPOCH)
         self._clock = VirtualClock(self._loop)
-        self._network = InProcessNetwork()
+        self._network = network or InProcessNetwork()
         self._planner = AnalysisPlanner(templates=subject.templates, rollout=subject.manifest)
         self._providers = http_providers(
             clock=self._clock,
@@ -108,10 +117,12 @@ class SimulatedWorld:
             controller_secrets=subject.controller_secrets,
             transport=self._network,
         )
+        self._extra = providers(self._clock) if providers else {}
         self._analyzers = AsyncExitStack()
         self._events: list[Event] = []
         self._trial: Trial | None = None
         self._injected = False
+        self._reuse_apm = reuse_apm
         self._complete(self._count_threads())
         self._open_apm()
 
@@ -131,10 +142,18 @@ class SimulatedWorld:
         )
         return SimulatedRun(started=started, finished=finished, events=tuple(self._events[first:]))
 
-    def analyse(self, step: int, scenario: Scenario, seed: RunSeed) -> SimulatedAnalysis:
+    def analyse(
+        self,
+        step: int,
+        scenario: Scenario,
+        seed: RunSeed,
+        *,
+        adjust: Callable[[AnalysisRunPlan], AnalysisRunPlan] = lambda plan: plan,
+    ) -> SimulatedAnalysis:
         """Make the AnalysisRun of one step, with the traffic that the steps before it have made.
 
-        Timeline entries of that step happen when the run begins; all others are left out.
+        Timeline entries of a step up to that one happen when their step begins; all others are
+        left out. `adjust` may change the run before it is created.
 
         Raises:
             InvalidInput: the step is no analysis, or the scenario asks for something that virtual
@@ -149,7 +168,7 @@ class SimulatedWorld:
                 + (", ".join(str(index) for index in self.analysis_steps) or "no step at all"),
             )
         trial = self._begin(scenario, seed)
-        status = self._complete(trial.analyse(step))
+        status = self._complete(trial.analyse(step, adjust=adjust))
         return SimulatedAnalysis(status=status, events=tuple(self._events))
 
     @property
@@ -177,7 +196,7 @@ class SimulatedWorld:
         self._events = []
         self._network.restart_all()
         self._loop.rewind(EPOCH)
-        if self._injected:
+        if self._injected and not self._reuse_apm:
             # The numbers of injections go on counting, and their chance depends on them.
             self._open_apm()
         else:
@@ -192,7 +211,7 @@ class SimulatedWorld:
             clock=self._clock,
             network=self._network,
             store=self._store,
-            providers={**self._providers},
+            providers={**self._providers, **self._extra},
             planner=self._planner,
             sink=self,
             control=self._control,
