@@ -353,6 +353,7 @@ async def test_a_preview_shows_and_does_nothing(bench: Bench) -> None:
         pytest.param({"surface": "nowhere"}, id="surface"),
         pytest.param({"surface": []}, id="no-surface"),
         pytest.param({"surface": "event_api"}, id="ingest-value"),
+        pytest.param({"surface": ["nerdgraph", "insights"]}, id="nrql-value"),
         pytest.param({"surface": "event_api", "effect": {"status": 503}}, id="ingest-app"),
         pytest.param({"schedule": {"for": "1s"}}, id="schedule-empty"),
         pytest.param({"schedule": {"every": "1s", "for": "2s"}}, id="schedule-longer"),

@@ -44,6 +44,7 @@ INGEST = frozenset(
         Surface.EVENT_API,
     }
 )
+NRQL = frozenset({Surface.NERDGRAPH, Surface.INSIGHTS})
 DATA_PLANE = READING | INGEST
 GROUPS = {"query": READING, "ingest": INGEST}
 """Names that stand for several surfaces."""

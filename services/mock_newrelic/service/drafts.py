@@ -10,7 +10,7 @@ from mock_newrelic.domain.effects.registry import parse_effect
 from mock_newrelic.domain.injections import MAX_TTL_SECONDS, Injection
 from mock_newrelic.domain.metrics import find_metric
 from mock_newrelic.domain.schedule import Every, Trigger, parse_cron
-from mock_newrelic.domain.surfaces import INGEST, READING, Surface, surfaces_named
+from mock_newrelic.domain.surfaces import INGEST, NRQL, READING, Surface, surfaces_named
 from svckit.durations import parse_duration
 from svckit.errors import InvalidInput
 from svckit.timestamps import parse_timestamp
@@ -111,6 +111,12 @@ def _require_possible(effect: Effect, surfaces: frozenset[Surface], app: str) ->
     if isinstance(effect, AgentEffect):
         _require_agents(effect, surfaces, app)
         return
+    if isinstance(effect, ValueEffect) and surfaces <= NRQL:
+        raise InvalidInput(
+            f"effect.{effect.name} says what a metric is; NRQL computes from samples",
+            code="bad_surface",
+            hint="use a data effect such as error_ratio or latency, or one of payload",
+        )
     if not surfaces & INGEST:
         return
     if isinstance(effect, ValueEffect | DataEffect):
