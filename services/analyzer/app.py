@@ -146,4 +146,6 @@ def _source(name: str, client: httpx.AsyncClient, settings: Settings) -> Source:
             bad=settings.prometheus_bad_status,
         )
         return PrometheusSource(client, timeout_seconds=seconds, names=names)
-    return NewRelicRestSource(client, timeout_seconds=seconds)
+    return NewRelicRestSource(
+        client, timeout_seconds=seconds, client_errors=settings.newrelic_client_errors
+    )

@@ -43,10 +43,12 @@ class ArmReading:
     """What a source said about one arm; the note tells what a reader of the verdict should know.
 
     An arm without requests has zero counts and a note: that the source was asked and had nothing.
-    `latency` is None when the source does not deliver latencies in this form at all.
+    `latency` is None when the source does not deliver latencies in this form at all. `refused` are
+    requests beside the bad ones that ended with an HTTP 4xx, where the source tells them apart.
     """
 
     counts: ArmCounts
+    refused: int = 0
     latency: LatencyHistogram | None = None
     note: str = ""
 
@@ -66,8 +68,8 @@ class History:
     """What stable did before the run.
 
     Attributes:
-        blocks: (requests, bad ones) of consecutive blocks, each as long as a window of the run,
-            oldest first. Empty when the source cannot tell.
+        blocks: (requests, bad or refused ones) of consecutive blocks, each as long as a window of
+            the run, oldest first. Empty when the source cannot tell.
         latency: latencies over the whole history; None when the source cannot tell.
     """
 

@@ -100,6 +100,9 @@ class Settings(ServiceSettings):
     newrelic_bad: str = Field(
         "error IS true", min_length=1, description="NRQL condition of a bad request (nerdgraph)."
     )
+    newrelic_client_errors: bool = Field(
+        True, description="Whether runs count an HTTP 4xx as a failed request (newrelic)."
+    )
     prometheus_requests: str = Field(
         "http_requests_total", pattern=_METRIC, description="Counter of requests (prometheus)."
     )

@@ -10,7 +10,7 @@ import pytest
 
 from analyzer_bench import START, analyzer_client
 from svckit.clock import ManualClock
-from svckit.timestamps import parse_timestamp
+from svckit.timestamps import format_timestamp, parse_timestamp
 
 pytestmark = pytest.mark.anyio
 
@@ -39,10 +39,11 @@ class Apm:
         params = request.url.params
         end, seconds = parse_timestamp(params["at"]), int(params["window"].removesuffix("s"))
         if request.url.path.endswith("series"):
+            value = 2.0 if params["metric"] == "errorRate" else 0.0
             step = int(params["step"].removesuffix("s"))
             points = [
-                {"at": params["at"], "value": 2.0, "sampleCount": 1200}
-                for _ in range(seconds // step)
+                {"at": format_timestamp(end - at), "value": value, "sampleCount": 1200}
+                for at in range(0, seconds, step)
             ]
             return httpx.Response(200, json={"points": points})
         self.windows.append((params["hash"], params["at"]))

@@ -28,6 +28,8 @@ _EMPTY_ARM_NOTES = {
     "no_data": "the source has no data in the window",
     "unknown_app": "the source does not know the application",
 }
+_NO_STATUSES = "no_statuses"
+"""The refusal of a source whose counts do not tell HTTP statuses."""
 KEY_HINT = "ANALYZER_NEWRELIC_API_KEY must hold a key that the source accepts"
 
 
@@ -41,6 +43,7 @@ class _Histogram(msgspec.Struct):
 
     count: int
     errors: int
+    http4xx: int = 0
     buckets: list[_Bucket] | None = None
     windowEnd: str | None = None  # noqa: N815 - the wire word
 
@@ -64,7 +67,11 @@ class NewRelicRestSource:
 
     name = "newrelic"
 
-    def __init__(self, client: httpx.AsyncClient, *, timeout_seconds: float) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, *, timeout_seconds: float, client_errors: bool = True
+    ) -> None:
+        """Take a client; `client_errors` tells whether an HTTP 4xx is a refused request."""
+        self._client_errors = client_errors
         self._reader = Reader(
             client, source=self.name, timeout_seconds=timeout_seconds, key_hint=KEY_HINT
         )
@@ -89,11 +96,22 @@ class NewRelicRestSource:
         The charts' points are rates in percent with four decimals, which is exact for the bad
         requests of blocks up to a million requests.
         """
-        arm, points = await asyncio.gather(
+        kinds = ("errorRate", "http4xxRate") if self._client_errors else ("errorRate",)
+        arm, series = await asyncio.gather(
             self._read_arm(arms.app, arms.stable, window),
-            self._read_points(arms.app, arms.stable, window, block_s),
+            asyncio.gather(
+                *(self._read_points(arms.app, arms.stable, window, block_s, one) for one in kinds)
+            ),
         )
-        return History(blocks=points, latency=arm.latency)
+        bad: dict[float, list[ArmCounts]] = {}
+        for points in series:
+            for at, counts in points:
+                bad.setdefault(at, []).append(counts)
+        blocks = tuple(
+            (found[0].count, min(found[0].count, sum(one.bad for one in found)))
+            for _, found in sorted(bad.items())
+        )
+        return History(blocks=blocks, latency=arm.latency)
 
     async def _read_arm(self, app: str, pod_hash: str, window: Window) -> ArmReading:
         status, body = await self._reader.get(_HISTOGRAM, _question(app, pod_hash, window))
@@ -103,28 +121,29 @@ class NewRelicRestSource:
         try:
             self._insist_on_window(answer.windowEnd, window)
             counts = ArmCounts(count=answer.count, bad=answer.errors)
-            return ArmReading(counts=counts, latency=_latency(answer))
+            refused = _refused(answer) if self._client_errors else 0
+            return ArmReading(counts=counts, refused=refused, latency=_latency(answer))
         except (ValueError, OverflowError) as error:
             raise self._reader.unusable(error) from None
 
     async def _read_points(
-        self, app: str, pod_hash: str, window: Window, block_s: int
-    ) -> tuple[tuple[int, int], ...]:
+        self, app: str, pod_hash: str, window: Window, block_s: int, metric: str
+    ) -> list[tuple[float, ArmCounts]]:
         question = _question(app, pod_hash, window)
         status, body = await self._reader.get(
-            _SERIES, {**question, "metric": "errorRate", "step": f"{block_s}s"}
+            _SERIES, {**question, "metric": metric, "step": f"{block_s}s"}
         )
         if status != httpx.codes.OK:
-            self._read_refusal(status, body)
-            return ()
+            if refusal_code(body) != _NO_STATUSES:
+                self._read_refusal(status, body)
+            return []
         answer = self._reader.decode(body, _Series)
         try:
-            points = sorted(answer.points, key=lambda point: parse_timestamp(point.at))
-            return tuple(
-                (counts.count, counts.bad)
-                for point in points
+            return [
+                (parse_timestamp(point.at), counts)
+                for point in answer.points
                 if (counts := counts_of_rate(point.value, point.sampleCount)).count
-            )
+            ]
         except (ValueError, OverflowError) as error:
             raise self._reader.unusable(error) from None
 
@@ -175,6 +194,13 @@ def _question(app: str, pod_hash: str, window: Window) -> dict[str, str]:
         "window": f"{round(window.end - window.start)}s",
         "at": format_timestamp(window.end),
     }
+
+
+def _refused(answer: _Histogram) -> int:
+    """Return requests that ended with an HTTP 4xx and are no errors."""
+    if not 0 <= answer.http4xx <= answer.count:
+        raise ValueError(f"http4xx is {answer.http4xx} of {answer.count} requests")
+    return min(answer.http4xx, answer.count - answer.errors)
 
 
 def _latency(answer: _Histogram) -> LatencyHistogram | None:

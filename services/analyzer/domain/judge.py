@@ -14,6 +14,8 @@ an outage that hits both arms fails the guard while the comparison finds no diff
                  rate >= threshold ..................... fail
                  else .................................. pass
 
+    refused      as the comparison, of HTTP 4xx; only where there are any
+
     latency      empty arm ............................. inconclusive
                  more requests beyond a threshold than
                  stable (p, effect and odds) ........... fail
@@ -30,7 +32,7 @@ chance of a false alarm.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from analyzer.domain.explain import explain, explain_latency
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
 COMPARISON = "error_rate"
 GUARD = "error_rate_threshold"
+REFUSED = "client_error_rate"
 _WAITED = frozenset(map(name_of, (0.5, 0.9, 0.99)))
 
 _VERDICTS = {
@@ -69,10 +72,17 @@ _VERDICTS = {
 
 
 def judge(
-    pair: MetricPair | None, policy: Policy, *, latency: LatencyArms | None = None
+    pair: MetricPair | None,
+    policy: Policy,
+    *,
+    refused: MetricPair | None = None,
+    latency: LatencyArms | None = None,
 ) -> RunVerdict:
-    """Return the verdict on one pair of arms, on latencies, or both; never raises."""
+    """Return the verdict on one pair of arms, on refused requests, on latencies; never raises."""
     metrics = [] if pair is None else [compare(pair, policy), guard(pair, policy)]
+    if refused is not None:
+        found = compare(refused, policy)
+        metrics.append(replace(found, name=REFUSED, reason=f"HTTP 4xx: {found.reason}"))
     if latency is not None:
         metrics.append(compare_latency(latency, policy))
     return RunVerdict(metrics=tuple(metrics))

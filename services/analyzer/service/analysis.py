@@ -11,7 +11,7 @@ import structlog
 
 from analyzer.domain.histogram import NO_LATENCIES
 from analyzer.domain.judge import judge
-from analyzer.domain.model import MetricPair, RunVerdict, Window
+from analyzer.domain.model import ArmCounts, MetricPair, RunVerdict, Window
 from analyzer.domain.observation import LatencyArms
 from analyzer.domain.policy import Policy
 from analyzer.ports import Arms
@@ -65,7 +65,12 @@ class AnalysisService:
         canary, stable = reading.canary, reading.stable
         pair = MetricPair(window=window, canary=canary.counts, stable=stable.counts)
         judged = config is None or config.latency is not None
-        verdict = judge(pair, policy, latency=latencies_of(reading) if judged else None)
+        verdict = judge(
+            pair,
+            policy,
+            refused=_refused(reading),
+            latency=latencies_of(reading) if judged else None,
+        )
         self._instruments.count_verdict(verdict.metrics, app=query.app)
         run = _once(window, query.app, query.canary, query.stable)
         notes = (("canary", canary.note), ("stable", stable.note))
@@ -119,6 +124,15 @@ def latencies_of(reading: WindowReading) -> LatencyArms | None:
             return None
         found.append(arm.latency or NO_LATENCIES)
     return LatencyArms(canary=found[0], stable=found[1])
+
+
+def _refused(reading: WindowReading) -> MetricPair | None:
+    """Return refused requests as a pair; None where there are none at all."""
+    arms = (reading.canary, reading.stable)
+    if not any(arm.refused for arm in arms):
+        return None
+    canary, stable = (ArmCounts(count=arm.counts.count, bad=arm.refused) for arm in arms)
+    return MetricPair(window=reading.window, canary=canary, stable=stable)
 
 
 def judge_once(request: JudgeRequest) -> Analysis:

@@ -42,7 +42,7 @@ from svckit.timestamps import format_timestamp
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from analyzer.ports import Configs, History, RunStore, Source, WindowReading
+    from analyzer.ports import ArmReading, Configs, History, RunStore, Source, WindowReading
     from analyzer.schemas.judge_body import JudgeRequest
     from analyzer.schemas.parameters import AnalysisQuery
     from analyzer.service.instruments import Instruments
@@ -423,7 +423,7 @@ async def _advanced(progress: Progress, observations: Sequence[Observation]) -> 
 def _observations(
     reading: WindowReading, metrics: frozenset[str], weight: float | None
 ) -> list[Observation]:
-    errors = CountArms(canary=reading.canary.counts, stable=reading.stable.counts)
+    errors = CountArms(canary=_failed(reading.canary), stable=_failed(reading.stable))
     found = [Observation(window=reading.window, metric=ERRORS, arms=errors, weight=weight)]
     if LATENCY in metrics:
         latencies = latencies_of(reading)
@@ -437,6 +437,11 @@ def _observations(
             Observation(window=reading.window, metric=LATENCY, arms=latencies, weight=weight)
         )
     return found
+
+
+def _failed(arm: ArmReading) -> ArmCounts:
+    """Return failed and refused requests: a form that is refused to everybody is no success."""
+    return ArmCounts(count=arm.counts.count, bad=arm.counts.bad + arm.refused)
 
 
 def _arms(query: AnalysisQuery) -> Arms:
