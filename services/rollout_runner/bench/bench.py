@@ -14,6 +14,7 @@ from rollout_runner.adapters.operator_server import operator_server
 from rollout_runner.adapters.providers.http import http_providers
 from rollout_runner.adapters.providers.job import JobProvider
 from rollout_runner.adapters.voteapp_workload import VoteappWorkload
+from rollout_runner.argo.analysis.metric import MEASURED_PROVIDERS
 from rollout_runner.argo.types import ArgoVersion
 from rollout_runner.bench.analyses import AnalysisPlanner
 from rollout_runner.bench.programs import Programs
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 ADMIN_KEY = "bench-admin-key"
 APM_SERVICE = "mock-newrelic"
 ANALYZER_SERVICE = "canary-analyzer"
-PROVIDERS = ("web", "job", "newRelic", "prometheus")
+PROVIDERS = MEASURED_PROVIDERS
 LOGS = "logs"
 
 

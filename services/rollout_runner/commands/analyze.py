@@ -25,6 +25,7 @@ from rollout_runner.argo.analysis import (
     collect_templates,
     resolve_run,
 )
+from rollout_runner.argo.analysis.metric import MEASURED_PROVIDERS
 from rollout_runner.argo.types import ArgoVersion, Phase
 from rollout_runner.engine.analysis_controller import AnalysisController, AnalysisRunPlan
 from rollout_runner.events import MeasurementTaken
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from rollout_runner.manifests import Manifests
     from rollout_runner.ports import MetricProvider
 
-PROVIDERS = frozenset({"web", "newRelic", "prometheus", "job"})
+PROVIDERS = frozenset(MEASURED_PROVIDERS)
 _DEFAULT_NAMESPACE = "default"
 _CODES = {
     Phase.SUCCESSFUL: ExitCode.OK,

@@ -29,6 +29,8 @@ PROVIDERS: Final = (
     "skywalking",
     "plugin",
 )
+MEASURED_PROVIDERS: Final = ("web", "job", "newRelic", "prometheus")
+"""Those that can be asked from here; templates with others are refused before a run."""
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 

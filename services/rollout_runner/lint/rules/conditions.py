@@ -716,3 +716,52 @@ def opaque_error(world: World) -> Iterator[Hit]:
         if phase is Phase.ERROR:
             first = message.splitlines()[0]
             yield _hit(each, _SUCCESS, f"an empty vector is an Error: {first}")
+
+
+@rule(
+    "GL415",
+    Severity.NOTE,
+    "no traffic is judged as a bad release",
+    why="""A ratio without traffic is 0/0, which is NaN, and NaN fails a successCondition that
+    stands alone. That is closed, but it aborts a good release in a quiet hour: nothing tells
+    "bad" from "no data".""",
+    fix="add a failureCondition: NaN then meets neither, and is Inconclusive",
+    bad=metrics("""
+    - name: error-rate
+      successCondition: len(result) > 0 and result[0] < 0.05
+      provider:
+        prometheus:
+          address: https://prometheus.example
+          query: sum(rate(errors_total[1m])) / sum(rate(all_total[1m]))
+    """),
+    good=metrics("""
+    - name: error-rate
+      successCondition: len(result) > 0 and result[0] < 0.05
+      failureCondition: len(result) > 0 and result[0] >= 0.05
+      provider:
+        prometheus:
+          address: https://prometheus.example
+          query: sum(rate(errors_total[1m])) / sum(rate(all_total[1m]))
+    """),
+)
+def nan_fails(world: World) -> Iterator[Hit]:
+    """Ratios whose NaN is Failed, where only a successCondition is given."""
+    for each in world.metrics:
+        usable = _usable(each, world)
+        block = each.block("prometheus")
+        if usable is None or block is None or each.metric.failure_condition:
+            continue
+        if "/" not in str(block.get("query") or ""):
+            continue
+        for _, value in without_data(Mentioned(), usable[1]):
+            if not _is_nan(value):
+                continue
+            phase, _ = assess(
+                value,
+                success_condition=each.metric.success_condition,
+                failure_condition="",
+                version=world.version,
+                now=0.0,
+            )
+            if phase is Phase.FAILED:
+                yield _hit(each, _SUCCESS, "0/0 is NaN, which is Failed like a bad value")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rollout_runner.argo.analysis import AnalysisError, MeasurementRetention, Metric
@@ -14,15 +15,14 @@ from rollout_runner.argo.analysis.validation import (
 )
 from rollout_runner.lint.arguments import Given, Origin, filled, tags_in
 from rollout_runner.lint.finding import Severity
-from rollout_runner.lint.objects import entries, text_of
+from rollout_runner.lint.objects import Item, entries, text_of
 from rollout_runner.lint.rule import Hit, canary, metrics, rule, template
+from rollout_runner.manifests.documents import Path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from rollout_runner.lint.objects import Item
     from rollout_runner.lint.world import MetricAt, World
-    from rollout_runner.manifests.documents import Path
 
 _METRICS: Final[Path] = ("spec", "metrics")
 _PATIENT_ERROR_LIMIT: Final = 10
@@ -460,12 +460,29 @@ _TWO: Final = """
 """
 
 
-def _rules_of(item: Item) -> Iterator[tuple[str, int, str]]:
-    for field in ("dryRun", "measurementRetention"):
-        for index, entry in entries(item.get("spec", field)):
-            pattern = text_of(entry.get("metricName"))
-            if pattern and not tags_in(pattern):
-                yield field, index, pattern
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pattern:
+    """A rule that selects metrics: on a template, a run or an analysis of a Rollout."""
+
+    item: Item
+    path: Path
+    field: str
+    text: str
+    names: list[str]
+
+
+def _patterns(world: World) -> Iterator[_Pattern]:
+    places: list[tuple[Item, Path, list[str]]] = [
+        (item, ("spec",), _names_with(world, item)) for item in world.analyses
+    ]
+    places += [(use.rollout, use.path, _names_of(use.templates)) for use in world.uses]
+    for item, base, names in places:
+        for field in ("dryRun", "measurementRetention"):
+            for index, entry in entries(item.get(*base, field)):
+                text = text_of(entry.get("metricName"))
+                if text and not tags_in(text) and names:
+                    path = (*base, field, index, "metricName")
+                    yield _Pattern(item=item, path=path, field=field, text=text, names=names)
 
 
 def _selected(field: str, pattern: str, names: list[str]) -> list[str] | str:
@@ -481,11 +498,12 @@ def _selected(field: str, pattern: str, names: list[str]) -> list[str] | str:
 
 def _names_with(world: World, item: Item) -> list[str]:
     """Return the metrics that stand beside the object's own in some analysis."""
-    together = [item, *(each for use in world.uses_of(item) for each in use.templates)]
+    return _names_of([item, *(each for use in world.uses_of(item) for each in use.templates)])
+
+
+def _names_of(owners: Iterable[Item]) -> list[str]:
     found = [
-        text_of(metric.get("name"))
-        for each in together
-        for _, metric in entries(each.get(*_METRICS))
+        text_of(metric.get("name")) for each in owners for _, metric in entries(each.get(*_METRICS))
     ]
     return list(dict.fromkeys(found))
 
@@ -510,16 +528,14 @@ def _names_with(world: World, item: Item) -> list[str]:
 )
 def matches_nothing(world: World) -> Iterator[Hit]:
     """Rules that select no metric."""
-    for item in world.analyses:
-        names = _names_with(world, item)
-        for field, index, pattern in _rules_of(item):
-            found = _selected(field, pattern, names)
-            if isinstance(found, str):
-                yield Hit(
-                    item=item,
-                    path=("spec", field, index, "metricName"),
-                    reason=f"{pattern!r}: {found}; metrics: {', '.join(names)}",
-                )
+    for each in _patterns(world):
+        found = _selected(each.field, each.text, each.names)
+        if isinstance(found, str):
+            yield Hit(
+                item=each.item,
+                path=each.path,
+                reason=f"{each.text!r}: {found}; metrics: {', '.join(each.names)}",
+            )
 
 
 @rule(
@@ -548,18 +564,16 @@ def matches_nothing(world: World) -> Iterator[Hit]:
 )
 def matches_too_much(world: World) -> Iterator[Hit]:
     """Rules that are the name of one metric and part of the name of another."""
-    for item in world.analyses:
-        names = _names_with(world, item)
-        for field, index, pattern in _rules_of(item):
-            found = _selected(field, pattern, names)
-            others = [name for name in found if name != pattern]
-            if isinstance(found, list) and pattern in found and others:
-                yield Hit(
-                    item=item,
-                    path=("spec", field, index, "metricName"),
-                    reason=f"{pattern!r} also selects {', '.join(others)}",
-                    fix=f"write ^{pattern}$",
-                )
+    for each in _patterns(world):
+        found = _selected(each.field, each.text, each.names)
+        others = [name for name in found if name != each.text]
+        if isinstance(found, list) and each.text in found and others:
+            yield Hit(
+                item=each.item,
+                path=each.path,
+                reason=f"{each.text!r} also selects {', '.join(others)}",
+                fix=f"write ^{each.text}$",
+            )
 
 
 @rule(
@@ -582,33 +596,19 @@ def matches_too_much(world: World) -> Iterator[Hit]:
 )
 def all_dry(world: World) -> Iterator[Hit]:
     """Templates, and analyses, without a metric that counts."""
-    for item in world.analyses:
-        names = _names_with(world, item)
+    places: list[tuple[Item, Path, list[str]]] = [
+        (item, ("spec", "dryRun"), _names_with(world, item)) for item in world.analyses
+    ]
+    places += [(use.rollout, (*use.path, "dryRun"), _names_of(use.templates)) for use in world.uses]
+    for item, path, names in places:
         dry: set[str] = set()
-        for field, _, pattern in _rules_of(item):
-            found = _selected(field, pattern, names)
-            if field == "dryRun" and isinstance(found, list):
-                dry.update(found)
-        if names and dry.issuperset(names):
-            yield Hit(
-                item=item,
-                path=("spec", "dryRun"),
-                reason=f"nothing counts: {', '.join(names)} are measured for show",
-            )
-    for use in world.uses:
-        names = [
-            text_of(metric.get("name"))
-            for each in use.templates
-            for _, metric in entries(each.get(*_METRICS))
-        ]
-        dry = set()
-        for _, entry in entries(use.raw.get("dryRun")):
+        for _, entry in entries(item.get(*path)):
             found = _selected("dryRun", text_of(entry.get("metricName")), names)
             dry.update(found if isinstance(found, list) else ())
         if names and dry.issuperset(names):
             yield Hit(
-                item=use.rollout,
-                path=(*use.path, "dryRun"),
+                item=item,
+                path=path,
                 reason=f"nothing counts: {', '.join(names)} are measured for show",
             )
 

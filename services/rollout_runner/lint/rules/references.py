@@ -63,6 +63,18 @@ def no_template(world: World) -> Iterator[Hit]:
         yield from _missing(world, use.rollout, (*use.path, "templates"))
     for item in world.templates:
         yield from _missing(world, item, ("spec", "templates"))
+    for item, path in _experiments(world):
+        yield from _missing(world, item, path)
+
+
+def _experiments(world: World) -> Iterator[tuple[Item, Path]]:
+    """Yield where experiments, in steps and by themselves, refer to templates."""
+    for item in world.rollouts:
+        for index, step in entries(item.get(*CANARY, "steps")):
+            if isinstance(step.get("experiment"), dict):
+                yield item, (*CANARY, "steps", index, "experiment", "analyses")
+    for item in world.of("Experiment"):
+        yield item, ("spec", "analyses")
 
 
 def _missing(world: World, item: Item, path: Path) -> Iterator[Hit]:
@@ -550,6 +562,11 @@ def unused_template(world: World) -> Iterator[Hit]:
     if not world.rollouts:
         return
     used = {id(template) for use in world.uses for template in use.templates}
+    used |= {
+        id(world.template(ref, item))
+        for item, path in _experiments(world)
+        for _, ref in entries(item.get(*path))
+    }
     for item in world.templates:
         included = any(
             world.template(ref, other) is item

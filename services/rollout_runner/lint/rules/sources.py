@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rollout_runner.argo.conditions import assess
 from rollout_runner.argo.expr import NrdbRow
-from rollout_runner.argo.types import Phase
+from rollout_runner.argo.types import ArgoVersion, Phase
 from rollout_runner.lint.finding import Severity
-from rollout_runner.lint.objects import text_of
-from rollout_runner.lint.rule import Hit, metrics, objects, rule
+from rollout_runner.lint.objects import mapping, text_of
+from rollout_runner.lint.rule import Hit, metrics, objects, rule, template
 from rollout_runner.lint.rules.conditions import conditions_of
 from rollout_runner.lint.rules.web import urlsplit_safely
 from rollout_runner.lint.samples import mentioned
@@ -47,6 +47,7 @@ def _prometheus(query: str, condition: str = "len(result) > 0 and result[0] < 0.
       count: 3
       interval: 30s
       successCondition: {condition}
+      failureCondition: len(result) > 0 and result[0] >= 0.05
       provider:
         prometheus:
           address: https://prometheus.example
@@ -83,7 +84,7 @@ def or_vector(world: World) -> Iterator[Hit]:
     why="""A comparison in PromQL does not answer true or false: it drops the series that do not
     meet it. A bad value becomes an empty vector, which the condition then sees as no data.""",
     fix="compare in the condition; `> bool` answers 0 or 1",
-    bad=metrics(_prometheus("app:error_rate > 0.05", "len(result) == 1 and result[0] < 1")),
+    bad=metrics(_prometheus("app:error_rate > 0.05", "len(result) == 1 and result[0] < 0.01")),
     good=metrics(_prometheus("app:error_rate")),
 )
 def filter_in_query(world: World) -> Iterator[Hit]:
@@ -332,3 +333,46 @@ def keys_missing(world: World) -> Iterator[Hit]:
                     path=(),
                     reason=f"metric {each.name!r} needs {' and '.join(missing)} in it",
                 )
+
+
+@rule(
+    "GL608",
+    Severity.ERROR,
+    "field that the release does not know",
+    why="""Prometheus' `authentication.basicAuth` came with Argo Rollouts 1.10. Before, it is an
+    unknown field: dropped, so that the request goes out without credentials.""",
+    fix="send the Authorization header from a Secret, or use Argo Rollouts 1.10",
+    bad=template("""
+    args: [{name: password, valueFrom: {secretKeyRef: {name: prometheus, key: password}}}]
+    metrics:
+      - name: error-rate
+        successCondition: len(result) > 0 and result[0] < 0.05
+        provider:
+          prometheus:
+            address: https://prometheus.example
+            query: app:error_rate
+            authentication: {basicAuth: {username: gate, password: "{{args.password}}"}}
+    """),
+    good=template("""
+    args: [{name: basic, valueFrom: {secretKeyRef: {name: prometheus, key: header}}}]
+    metrics:
+      - name: error-rate
+        successCondition: len(result) > 0 and result[0] < 0.05
+        provider:
+          prometheus:
+            address: https://prometheus.example
+            query: app:error_rate
+            headers: [{key: Authorization, value: "{{args.basic}}"}]
+    """),
+)
+def too_new(world: World) -> Iterator[Hit]:
+    """Fields of 1.10, for the releases before."""
+    if world.version is ArgoVersion.V1_10:
+        return
+    for each, block in _of(world, "prometheus"):
+        if mapping(block.get("authentication")).get("basicAuth") is not None:
+            yield Hit(
+                item=each.owner,
+                path=each.at("provider", "prometheus", "authentication", "basicAuth"),
+                reason=f"Argo {world.version} does not know basicAuth",
+            )

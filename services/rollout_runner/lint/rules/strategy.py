@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from rollout_runner.argo.analysis import AnalysisError
+from rollout_runner.argo.analysis.metric import MEASURED_PROVIDERS
 from rollout_runner.argo.rollout import read_rollout
 from rollout_runner.argo.rollout.errors import RolloutError, UnsupportedError
 from rollout_runner.lint.arguments import Origin, tags_in
@@ -934,7 +935,7 @@ def looks_at_stable(world: World) -> Iterator[Hit]:
 @rule(
     "GL901",
     Severity.NOTE,
-    "Rollout that gatelab cannot run",
+    "what gatelab cannot run",
     why="""It is right for a cluster, but asks for something that `gatelab run` does not emulate,
     and refuses with the same words. The table of fields says what is honoured and what is
     refused.""",
@@ -953,7 +954,7 @@ def looks_at_stable(world: World) -> Iterator[Hit]:
     good=canary(_ROUTED + "    steps:\n      - setWeight: 20" + _GATED),
 )
 def unsupported(world: World) -> Iterator[Hit]:
-    """Fields that the loader refuses."""
+    """Fields that the loader refuses, and providers that it cannot ask."""
     for item in world.rollouts:
         try:
             read_rollout(item.value)
@@ -961,6 +962,14 @@ def unsupported(world: World) -> Iterator[Hit]:
             yield Hit(item=item, path=_path_of(error.field), reason=str(error.detail))
         except (RolloutError, AnalysisError, AttributeError, TypeError, KeyError):
             continue  # its shape is wrong, which other rules tell
+    for each in world.metrics:
+        for name in each.metric.provider_names:
+            if name not in MEASURED_PROVIDERS and each.block(name) is not None:
+                yield Hit(
+                    item=each.owner,
+                    path=each.at("provider", name),
+                    reason=f"metric {each.name!r} uses the {name} provider, which cannot be run",
+                )
 
 
 def _path_of(field: str) -> Path:
