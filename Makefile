@@ -23,6 +23,9 @@ test: $(STAMP) ## Run the whole default test suite (offline, loopback only)
 e2e: $(STAMP) ## Run the long rollouts, and what needs more than Python (a browser, other tools)
 	$(BIN)/pytest -n 2 --dist worksteal -m "external or slow" $(ARGS)
 
+search: $(STAMP) ## Run what is tested on generated examples with ten times as many of them
+	GATELAB_EXAMPLES=500 $(BIN)/pytest -n 2 --dist worksteal -m "not external and not slow" $$(grep -rl --include='*.py' '^@given' tests) $(ARGS)
+
 bench: $(STAMP) ## Measure against peers on this machine and print the ratios (bench/results)
 	$(BIN)/python -m bench $(ARGS)
 
@@ -67,4 +70,4 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
-.PHONY: help setup demo test e2e bench league lint fmt docs render lock clean
+.PHONY: help setup demo test e2e search bench league lint fmt docs render lock clean

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-)
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
+
+from votegen.report.prometheus import late_starts, requests_by_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,15 +31,12 @@ class VotegenCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the present values."""
-        requests = CounterMetricFamily(
-            "votegen_requests", "Requests that ended, by outcome.", labels=["target", "code"]
-        )
+        requests = requests_by_outcome()
         duration = HistogramMetricFamily(
             "votegen_request_duration_seconds",
             "Time from the intended start of a request to its end.",
             labels=["target"],
         )
-        late = CounterMetricFamily("votegen_late_starts", "Requests written later than intended.")
         in_flight = GaugeMetricFamily("votegen_in_flight", "Requests under way.")
         backlog = GaugeMetricFamily("votegen_backlog", "Requests that wait for a connection.")
         engine = self._controller.engine
@@ -53,7 +48,7 @@ class VotegenCollector(Collector):
                     requests.add_metric([name, kind.value], count)
                 latency = target.latency.snapshot()
                 duration.add_metric([name], _buckets(latency), latency.total_seconds)
-        late.add_metric([], engine.tally.late_starts if engine else 0)
+        late = late_starts(engine.tally.late_starts if engine else 0)
         in_flight.add_metric([], engine.in_flight if engine else 0)
         backlog.add_metric([], engine.backlog if engine else 0)
         yield from (requests, duration, late, in_flight, backlog)
