@@ -22,6 +22,7 @@ from voteapp.schemas import FaultsBody
 PAGES = (
     "README.md",
     "docs/guides/first-gate.md",
+    "docs/guides/first-gate-test.md",
     "docs/guides/inject-faults.md",
     "docs/guides/job-form.md",
     "docs/guides/point-your-agent-here.md",
@@ -69,7 +70,7 @@ def test_programs_take_these_arguments(page: str) -> None:
 
 def test_files_of_commands_exist() -> None:
     """Files of the repository that commands name are there; the reader makes the others."""
-    made = ("my-gate", "qa-jobs", "bad-release.yaml", "silent-apm.yaml", ".gatelab/")
+    made = ("my-gate", "errors=", "qa-jobs", "bad-release.yaml", "silent-apm.yaml", ".gatelab/")
     for page, program, arguments in _programs():
         for argument in arguments:
             is_path = ("/" in argument and "://" not in argument) or argument.endswith(".yaml")

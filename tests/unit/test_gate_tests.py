@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from docs_project import blocks, read
 from rollout_runner.commands.test import TestRequest, exit_code, run_tests
 from rollout_runner.scenarios.load import collect_scenarios, find_scenario, load_scenario
 from rollout_runner.simulation.gate_test_report import as_json, as_junit, as_markdown, as_text
@@ -224,3 +225,19 @@ def test_every_shipped_gate_test_passes() -> None:
     """All that ship, those of many runs included."""
     tests = run_tests(request(SHIPPED))
     assert [f"{test.scenario.name}: {test.problem}" for test in tests if not test.passed] == []
+
+
+@pytest.mark.parametrize(("expected", "passes"), [("as written", False), ("repaired", True)])
+def test_the_tutorials_test_does_what_it_says(tmp_path: Path, expected: str, passes: bool) -> None:  # noqa: FBT001 - a parameter
+    """The first expectation fails by the comparison, the repaired one is met."""
+    guide = read("docs/guides/first-gate-test.md")
+    [first] = [block for block in blocks(guide, "yaml") if block.file]
+    [repaired] = [line for line in guide.splitlines() if line.startswith("expect: {outcome: abo")]
+    path = tmp_path / "diluted.yaml"
+    text = first.text
+    if expected == "repaired":
+        text = text.replace("expect: {outcome: promoted}", repaired)
+    path.write_text(text)
+    [test] = run_tests(request(path))
+    assert test.passed is passes
+    assert passes or "canary-vs-stable" in as_text([test])

@@ -10,6 +10,7 @@ from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 
 from rollout_runner.report import gfm, result_document
 from rollout_runner.report.paint import Painter
+from rollout_runner.report.wording import plural
 from rollout_runner.simulation.gate_test import GateTest, explain
 from svckit.durations import short_duration
 
@@ -31,7 +32,7 @@ def as_text(tests: Sequence[GateTest], *, color: bool = False) -> str:
             lines.append(f"      {test.problem}")
             lines.extend(f"      {line}" for line in explanation(test))
     failed = sum(not test.passed for test in tests)
-    lines += ["", f"{len(tests)} tests, {failed} failed"]
+    lines += ["", f"{plural(len(tests), 'test')}, {failed} failed"]
     return "\n".join(lines) + "\n"
 
 

@@ -46,6 +46,9 @@ def advice(document: Mapping[str, Any]) -> list[str]:
 def headline(document: Mapping[str, Any]) -> str:
     """Return one line: what was tried."""
     canary, baseline = described(document["canary"]), described(document["baseline"])
+    if "sweep" in document:
+        points = document["sweep"]["points"]
+        canary = f"{document['sweep']['field']} {points[0]['label']} to {points[-1]['label']}"
     turned = [entry for entry in document["timeline"] if "canary" in entry]
     if turned:
         last = turned[-1]
