@@ -57,7 +57,7 @@ BLOCKS = (
     Block(
         place="spec.strategy",
         model=rollout.Strategy,
-        honoured={"canary": "", "blueGreen": "Live; not in virtual time."},
+        honoured={"canary": "", "blueGreen": ""},
         without_effect={},
     ),
     Block(
@@ -170,8 +170,8 @@ BLOCKS = (
         honoured={
             "web": "Real HTTP; cluster names lead to the programs of the bench.",
             "prometheus": "As `web`. Not in virtual time.",
-            "newRelic": "NerdGraph, with the client's retries. Not in virtual time. The profile is"
-            " a Secret among the manifests, the controller's namespace first.",
+            "newRelic": "NerdGraph, with the client's retries. The profile is a Secret"
+            " among the manifests, the controller's namespace first.",
             "job": "Not in virtual time.",
         },
         without_effect={},
