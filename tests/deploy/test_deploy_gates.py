@@ -122,8 +122,9 @@ def _run(tmp_path: Path) -> Callable[[str], Path]:
 
     def run(name: str) -> Path:
         command = ["bash", "-eo", "pipefail", "-c", step(name)]
+        environment = {**os.environ, "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
         done = subprocess.run(
-            command, cwd=tmp_path, env=os.environ, capture_output=True, text=True, check=False
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return tmp_path / "reports"
@@ -137,3 +138,15 @@ def test_the_workflow_lints(run: Callable[[str], Path]) -> None:
     reports = run("Lint the gates of every environment")
     names = {f"lint-{overlay}.xml" for overlay in OVERLAYS}
     assert {each.name for each in reports.iterdir()} == names
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_workflow_plays_the_scenarios(run: Callable[[str], Path]) -> None:
+    """Every scenario that ships ends as its file says, and the report holds all of them."""
+    reports = run("Play the scenarios in virtual time")
+    files = [*ROOT.glob("scenarios/*.yaml"), *ROOT.glob("scenarios/*/*.yaml")]
+    text = (reports / "scenarios.xml").read_text(encoding="utf-8")
+    assert text.count("<testcase ") == len(files) >= 40
+    summary = (reports.parent / "summary.md").read_text(encoding="utf-8")
+    assert "slow-start" in summary
