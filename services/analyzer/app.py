@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from functools import cache
 from typing import TYPE_CHECKING
 
+from anyio import to_thread
 from fastapi import Depends
 
 from analyzer.adapters.config_files import ConfigFiles
@@ -84,8 +84,7 @@ def create_app(
         url="" if settings.ephemeral else settings.database_url,
     )
 
-    @cache
-    def runs() -> RunService:
+    def make_runs() -> RunService:
         # The judge of runs needs scipy, whose import would more than double the time to start.
         from analyzer.service.runs import RunService  # noqa: PLC0415
 
@@ -98,13 +97,21 @@ def create_app(
             lag_seconds=settings.ingestion_lag_seconds,
         )
 
+    made: list[RunService] = []
+    making = asyncio.Lock()
+
+    async def runs() -> RunService:
+        if not made:
+            async with making:
+                if not made:
+                    made.append(await to_thread.run_sync(make_runs))
+        return made[0]
+
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        warming = asyncio.get_running_loop().run_in_executor(None, runs)
         try:
             yield
         finally:
-            await warming
             store.close()
             for client in (*clients.values(), probe_client):
                 await client.aclose()

@@ -20,7 +20,7 @@ from analyzer.schemas.parameters import (
 from analyzer.service.analysis import judge_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from analyzer.service.analysis import Analysis, AnalysisService
     from analyzer.service.instruments import Instruments
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def analysis_router(
-    once: AnalysisService, runs: Callable[[], RunService], instruments: Instruments
+    once: AnalysisService, runs: Callable[[], Awaitable[RunService]], instruments: Instruments
 ) -> APIRouter:
     """Return the routes that give verdicts; `runs` returns the same service at every call."""
     router = APIRouter(tags=["analysis"])
@@ -41,12 +41,12 @@ def analysis_router(
     async def analyse(request: Request) -> JSONResponse:
         query = read_analysis_query(request.query_params.multi_items())
         if query.run is not None:
-            return JSONResponse(await runs().look(query))
+            return JSONResponse(await (await runs()).look(query))
         return _answer(await once.analyse(query))
 
     @router.get("/v1/analysis/{run}", summary="Tell how a run went, look by look")
     async def history(run: str) -> JSONResponse:
-        return JSONResponse(await runs().history(run_name(run)))
+        return JSONResponse(await (await runs()).history(run_name(run)))
 
     @router.get(
         "/v1/analysis/{run}/page",
@@ -56,7 +56,7 @@ def analysis_router(
     async def page(run: str) -> HTMLResponse:
         from analyzer.api.page import render_run  # noqa: PLC0415 - costs time at start
 
-        found = await runs().history(run_name(run))
+        found = await (await runs()).history(run_name(run))
         return HTMLResponse(await to_thread.run_sync(render_run, found))
 
     @router.post("/v1/judge", summary="Judge windows given in the body")
@@ -66,7 +66,7 @@ def analysis_router(
             analysis = judge_once(asked)
             instruments.count_verdict(analysis.verdict.metrics)
             return _answer(analysis)
-        return JSONResponse(await runs().judge(asked))
+        return JSONResponse(await (await runs()).judge(asked))
 
     return router
 
