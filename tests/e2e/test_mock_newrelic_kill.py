@@ -8,13 +8,13 @@ import random
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Semaphore
 
 import httpx
 import pytest
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.e2e
 
 EVENTS_A_BODY = 20
 SENDERS = 4
-SECONDS_UNTIL_KILL = (0.05, 0.6)
+BODIES_UNTIL_KILL = (20, 120)
 
 
 @dataclass
@@ -75,8 +75,8 @@ def _send(client: httpx.Client, identity: str) -> dict[str, object]:
     return document
 
 
-def _send_until_the_end(url: str) -> Sent:
-    """Send bodies until the peer is gone."""
+def _send_until_the_end(url: str, acknowledged: Semaphore) -> Sent:
+    """Send bodies until the peer is gone; tell of each that is acknowledged."""
     sent = Sent()
     with httpx.Client(base_url=url, trust_env=False) as client:
         while True:
@@ -87,6 +87,7 @@ def _send_until_the_end(url: str) -> Sent:
                 sent.open.append(identity)
                 return sent
             sent.acknowledged.append(identity)
+            acknowledged.release()
 
 
 def _counted(client: httpx.Client) -> int:
@@ -103,12 +104,15 @@ def _counted(client: httpx.Client) -> int:
     return total
 
 
-def _round(url: str, process: subprocess.Popen[str], seconds: float) -> list[Sent]:
+def _round(url: str, process: subprocess.Popen[str], bodies: int) -> list[Sent]:
     """Send from several threads, and kill the service in the middle of it."""
+    acknowledged = Semaphore(0)
     with ThreadPoolExecutor(SENDERS) as pool:
-        senders = [pool.submit(_send_until_the_end, url) for _ in range(SENDERS)]
-        time.sleep(seconds)
-        os.kill(process.pid, signal.SIGKILL)
+        senders = [pool.submit(_send_until_the_end, url, acknowledged) for _ in range(SENDERS)]
+        try:
+            assert all(acknowledged.acquire(timeout=30) for _ in range(bodies))
+        finally:
+            os.kill(process.pid, signal.SIGKILL)
         return [sender.result(timeout=30) for sender in senders]
 
 
@@ -135,7 +139,7 @@ def _killed_and_asked(directory: Path, kills: int) -> int:
                 assert _counted(client) == EVENTS_A_BODY * len(bodies)
             if number == kills:
                 return acknowledged
-            parts = _round(url, process, rng.uniform(*SECONDS_UNTIL_KILL))
+            parts = _round(url, process, rng.randint(*BODIES_UNTIL_KILL))
             before = Sent(
                 [one for part in parts for one in part.acknowledged],
                 [one for part in parts for one in part.open],
@@ -147,11 +151,11 @@ def _killed_and_asked(directory: Path, kills: int) -> int:
 
 def test_one_kill_loses_nothing(tmp_path: Path) -> None:
     """After kill -9 every acknowledged body counts, once, and is known by its request id."""
-    assert _killed_and_asked(tmp_path, 1) > 0
+    assert _killed_and_asked(tmp_path, 1) >= BODIES_UNTIL_KILL[0]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
     """The same twenty times over the same directory, with the journal folded in between."""
     assert _killed_and_asked(tmp_path, 20) > 1000
