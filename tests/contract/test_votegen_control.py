@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -335,3 +336,33 @@ async def test_shutdown_stops_the_run(clock: ManualClock) -> None:
     await drive(clock, asyncio.ensure_future(lifespan.__aexit__(None, None, None)))
     assert set(targets.closed) == {"stable.test", "canary.test"}
     assert targets.under_way == 0
+
+
+async def test_an_apm_is_told_what_the_client_saw(clock: ManualClock) -> None:
+    """Every request that ended is one transaction, and the metrics say how many were told."""
+    told: list[Any] = []
+
+    def take(request: httpx.Request) -> httpx.Response:
+        assert request.headers["api-key"] == "test-key"
+        told.extend(json.loads(request.content))
+        return httpx.Response(200)
+
+    app = create_app(
+        VotegenSettings(report_to="http://apm.test", report_app="seen"),
+        clock=clock,
+        connectors=FakeTargets(clock),
+        monotonic=clock.now,
+        sleep=clock.sleep,
+        report_transport=httpx.MockTransport(take),
+    )
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://votegen.test") as client:
+        async with app.router.lifespan_context(app):
+            generator = _Generator(client, FakeTargets(clock), clock)
+            await generator.start()
+            await let_pass(clock, 2)
+            ended = (await generator.stop())["result"]["planned"]
+        metrics = (await client.get("/metrics")).text
+    assert len(told) == ended > 0
+    assert {event["appName"] for event in told} == {"seen"}
+    assert f'votegen_reports_total{{outcome="sent"}} {ended:.1f}' in metrics

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
 from prometheus_client.registry import Collector
 
 from votegen.report.prometheus import late_starts, requests_by_outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from prometheus_client import Metric
 
@@ -26,8 +30,11 @@ _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 class VotegenCollector(Collector):
     """Requests by outcome, latency from the intended time, late starts, work under way."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(
+        self, controller: Controller, *, reports: Callable[[], dict[str, int]] | None = None
+    ) -> None:
         self._controller = controller
+        self._reports = reports
 
     def collect(self) -> Iterator[Metric]:
         """Yield the present values."""
@@ -39,6 +46,13 @@ class VotegenCollector(Collector):
         )
         in_flight = GaugeMetricFamily("votegen_in_flight", "Requests under way.")
         backlog = GaugeMetricFamily("votegen_backlog", "Requests that wait for a connection.")
+        if self._reports is not None:
+            reports = CounterMetricFamily(
+                "votegen_reports", "Requests that an APM was told of, or not.", labels=["outcome"]
+            )
+            for outcome, count in self._reports().items():
+                reports.add_metric([outcome], count)
+            yield reports
         engine = self._controller.engine
         if engine is not None:
             engine.settle()

@@ -148,9 +148,15 @@ def run(  # noqa: PLR0917 - one parameter per flag
 
 
 @cli.command()
-def serve(
+def serve(  # noqa: PLR0917 - one parameter per flag
     host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one [8082].")] = None,
+    report_to: Annotated[
+        str | None, typer.Option(help="mock-newrelic that is told what the client saw.")
+    ] = None,
+    report_app: Annotated[
+        str | None, typer.Option(help="Application name of these reports [votegen].")
+    ] = None,
     log_level: Annotated[str | None, typer.Option(help="debug|info|warning|error.")] = None,
     log_format: Annotated[str | None, typer.Option(help="auto|json|console.")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file of settings.")] = None,
@@ -163,7 +169,13 @@ def serve(
     from votegen.settings import VotegenSettings  # noqa: PLC0415
 
     settings = VotegenSettings.load(
-        config=config, host=host, port=port, log_level=log_level, log_format=log_format
+        config=config,
+        host=host,
+        port=port,
+        report_to=report_to,
+        report_app=report_app,
+        log_level=log_level,
+        log_format=log_format,
     )
     configure_logging(level=settings.log_level, log_format=settings.log_format, service="votegen")
     serve_app(
