@@ -39,6 +39,7 @@ BLOCKS = (
         model=rollout.RolloutSpec,
         honoured={
             "replicas": "Argo's arithmetic; one process stands for all pods of a hash.",
+            "workloadRef": "Of a Deployment among the manifests; its `scaleDown` has no effect.",
             "template": "Image and labels of the pod; the hash is made of all of it. The containers"
             " are not started: `voteapp` stands for them.",
             "strategy": "",

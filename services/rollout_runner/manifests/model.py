@@ -100,6 +100,11 @@ class KubeObject(Fields):
         return self.metadata.namespace or "default"
 
     @property
+    def document(self) -> Document:
+        """The document that the object was read from, which knows the lines."""
+        return self._document
+
+    @property
     def raw(self) -> dict[str, Any]:
         """The validated manifest as it was read: camelCase keys, nothing filled in."""
         return self._document.value

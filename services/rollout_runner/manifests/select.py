@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from rollout_runner.manifests.references import check_references
 from rollout_runner.manifests.selection import Selection
+from rollout_runner.manifests.workload import with_pod_template
 from svckit.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def select_rollout(manifests: Manifests, name: str | None = None) -> Selection:
         if manifests.rollouts or not manifests.deployments
         else _pick(manifests.deployments, name).as_rollout()
     )
+    rollout = with_pod_template(rollout, manifests.deployments)
     space = rollout.namespace
     selection = Selection(
         rollout=rollout,

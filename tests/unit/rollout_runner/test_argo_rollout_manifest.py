@@ -99,7 +99,6 @@ def test_names_fields_that_change_nothing_here() -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        pytest.param("spec.workloadRef", {"kind": "Deployment", "name": "vote"}, id="workload"),
         pytest.param("spec.restartAt", "2026-07-01T00:00:00Z", id="restart"),
         pytest.param("spec.mystery", 1, id="unknown-field"),
         pytest.param(f"{CANARY}.pingPong", {}, id="ping-pong"),

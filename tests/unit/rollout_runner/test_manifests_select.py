@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from rollout_runner.argo.rollout import read_rollout
 from rollout_runner.manifests import Selection, load_manifests, select_rollout
 from rollout_runner.manifests.load import read_manifests
 from rollout_runner.manifests.render import Source
@@ -366,7 +367,12 @@ def _hash_in_the_selector(objects: Objects) -> None:
 
 def _workload_ref(objects: Objects) -> None:
     spec = objects["Rollout/vote"]["spec"]
-    del spec["template"]
+    objects["Deployment/vote"] = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "vote", "namespace": "voting01-qa"},
+        "spec": {"replicas": 0, "selector": spec.pop("selector"), "template": spec.pop("template")},
+    }
     spec["workloadRef"] = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "vote"}
 
 
@@ -399,3 +405,43 @@ def test_what_argo_accepts_is_accepted(objects: Objects, change: Change) -> None
     """References that Argo follows are no error here."""
     change(objects)
     assert select(objects).rollout.name == "vote"
+
+
+class TestWorkloadRef:
+    """A Rollout that takes its pods from a Deployment."""
+
+    def test_pods_are_those_of_the_deployment(self, objects: Objects) -> None:
+        """Template and selector are taken over, the number of pods is the Rollout's own."""
+        before = read_rollout(select(objects).rollout.raw)
+        _workload_ref(objects)
+        taken = select(objects).rollout.raw
+        assert "workloadRef" not in taken["spec"]
+        assert taken["spec"]["selector"] == objects["Deployment/vote"]["spec"]["selector"]
+        after = read_rollout(taken)
+        assert (after.pod_hash, after.replicas) == (before.pod_hash, before.replicas)
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            pytest.param({"name": "voice"}, "Deployment not found", id="name"),
+            pytest.param({"kind": "ReplicaSet"}, "only a Deployment is followed", id="kind"),
+        ],
+    )
+    def test_what_is_not_there_is_refused(
+        self, objects: Objects, change: dict[str, str], said: str
+    ) -> None:
+        """With the place of the reference."""
+        _workload_ref(objects)
+        objects["Rollout/vote"]["spec"]["workloadRef"].update(change)
+        with pytest.raises(InvalidInput) as caught:
+            select(objects)
+        assert said in caught.value.detail
+        assert caught.value.detail.startswith("f.yaml:")
+
+    def test_two_templates_are_refused(self, objects: Objects) -> None:
+        """As in a cluster: which of them would count?"""
+        template = copy.deepcopy(objects["Rollout/vote"]["spec"]["template"])
+        _workload_ref(objects)
+        objects["Rollout/vote"]["spec"]["template"] = template
+        with pytest.raises(InvalidInput, match="template must be empty"):
+            select(objects)

@@ -44,7 +44,6 @@ _ROUTERS: Final = (
     "plugins",
 )
 _UNSUPPORTED_SPEC: Final = {
-    "workloadRef": "no Deployment is followed; put the pod template into the Rollout",
     "restartAt": "pods are not restarted",
 }
 _UNSUPPORTED_STEPS: Final = {
@@ -65,6 +64,7 @@ _SPEC_FIELDS: Final = frozenset(
         "replicas",
         "selector",
         "template",
+        "workloadRef",
         "strategy",
         "paused",
         "minReadySeconds",

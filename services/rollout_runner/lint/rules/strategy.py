@@ -956,8 +956,12 @@ def looks_at_stable(world: World) -> Iterator[Hit]:
 def unsupported(world: World) -> Iterator[Hit]:
     """Fields that the loader refuses, and providers that it cannot ask."""
     for item in world.rollouts:
+        pods = pod_template(world, item)
+        spec = mapping(item.get("spec"))
         try:
-            read_rollout(item.value)
+            read_rollout(
+                {**item.value, "spec": spec if pods is None else {**spec, "template": pods}}
+            )
         except UnsupportedError as error:
             yield Hit(item=item, path=_path_of(error.field), reason=str(error.detail))
         except (RolloutError, AnalysisError, AttributeError, TypeError, KeyError):
