@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 DISTRIBUTION = "gatelab"
 
 
+@cache
 def distribution_version() -> str:
     """Return the version of the installed distribution."""
     return version(DISTRIBUTION)

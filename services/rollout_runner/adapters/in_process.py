@@ -35,6 +35,7 @@ ANALYZER_PACKAGE = "analyzer"
 WIRE = "wire"
 """Key of a request's extensions: the `Wire` that it came over, where there is one."""
 _WIRE_EXTENSION = f"{APM_PACKAGE}.wire"
+_READING = frozenset({"GET", "HEAD"})
 _ANYBODY = ("127.0.0.1", 1)
 
 
@@ -136,6 +137,8 @@ class InProcessNetwork(httpx.AsyncBaseTransport):
         self._apps: dict[str, ASGIApp] = {}
         self._services: dict[str, Handler] = {}
         self._stopped: set[str] = set()
+        self.runs_judged = False
+        """Whether anybody has asked about a run of the analyzer, which it then remembers."""
 
     def publish(self, name: str, app: ASGIApp) -> None:
         """Let an application answer to a Service name, in whichever namespace it is."""
@@ -167,6 +170,8 @@ class InProcessNetwork(httpx.AsyncBaseTransport):
             raise httpx.ConnectError(reason, request=request)
         if handler is not None:
             return await handler(request)
+        if b"run=" in request.url.query or request.method not in _READING:
+            self.runs_judged = True
         if short in self._stopped:
             port = request.url.port or 80
             reason = f"dial tcp {host}:{port}: connect: connection refused"

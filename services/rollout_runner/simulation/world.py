@@ -125,6 +125,7 @@ class SimulatedWorld:
         self._reuse_apm = reuse_apm
         self._complete(self._count_threads())
         self._open_apm()
+        self._complete(self._open_analyzer())
 
     def run(self, scenario: Scenario, seed: RunSeed) -> SimulatedRun:
         """Make one whole rollout of the scenario.
@@ -201,7 +202,8 @@ class SimulatedWorld:
             self._open_apm()
         else:
             self._complete(self._control("POST", "/control/reset", None))
-        self._complete(self._open_analyzer())
+        if self._network.runs_judged:
+            self._complete(self._open_analyzer())
         self._injected = any(entry.inject is not None for entry in scenario.timeline)
         equipment = Equipment(
             subject=self.subject,
@@ -230,6 +232,7 @@ class SimulatedWorld:
 
     async def _open_analyzer(self) -> None:
         """Start an analyzer that knows of no run; the one before ends."""
+        self._network.runs_judged = False
         await self._analyzers.aclose()
         analyzer = await self._analyzers.enter_async_context(
             running_analyzer(
