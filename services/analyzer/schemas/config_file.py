@@ -274,6 +274,6 @@ def _wrong(where: str, field: str, message: str) -> InvalidInput:
     return InvalidInput(
         f"{place}: {message[:1].lower()}{message[1:]}",
         code=CODE,
-        hint="docs/guides/tuning-the-judge.md lists the fields with their meaning",
+        hint="docs/reference/analyzer.md, Configurations, lists the fields",
         errors=({"loc": field or where, "msg": message},),
     )
