@@ -142,6 +142,14 @@ def test_the_workflow_lints(run: Callable[[str], Path]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+def test_the_workflow_audits(run: Callable[[str], Path]) -> None:
+    """No fault makes an analysis of QA or staging pass a bad canary."""
+    reports = run("Audit them for failing open")
+    assert {each.name for each in reports.iterdir()} == {"audit-qa.xml", "audit-staging.xml"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_workflow_plays_the_scenarios(run: Callable[[str], Path]) -> None:
     """Every scenario that ships ends as its file says, and the report holds all of them."""
     reports = run("Play the scenarios in virtual time")
