@@ -61,11 +61,12 @@ def test_a_stalled_server_shows_in_full() -> None:
     reconcile(document)
     assert document["planned"] == document["completed"] == seen == 8000
     latency = document["targets"]["default"]["latency_ms"]
-    # A tenth more than on a quiet machine: requests outside of the stall may have been slow, too.
-    assert 195 <= latency["p90"] <= 235 * 1.1 + more
-    assert 550 <= latency["p95"] <= 700 + more
-    assert 880 <= latency["p99"] <= 1000 + more
-    assert latency["max"] == pytest.approx(1000 + more, rel=0.05)
+    assert 980 <= latency["max"] <= 1500 + more
+    # A busy machine makes the stall longer, and adds shorter ones: 0.1 s move p90 by as much.
+    busy = latency["max"] - 1000 + 100
+    assert 195 <= latency["p90"] <= 235 + busy
+    assert 550 <= latency["p95"] <= 700 + busy
+    assert 880 <= latency["p99"] <= 1000 + busy
     # What a tool would say that waits for its answers.
     assert document["targets"]["default"]["service_ms"]["p90"] < 100
 
