@@ -94,10 +94,14 @@ async def test_the_facade_tells_what_the_application_did(mode: str, *, exact: bo
             assert answered == pytest.approx(mean, rel=0.02)
         assert _ask(apm, "p95", source="spans")["p95"] == pytest.approx(p95, rel=0.02)
         answer = _ask(apm, "p95")
-        assert (answer["source"], answer["approximate"]) == ("otel", not exact)
+        # The SDK has 160 buckets; where durations spread far, it takes wider ones.
+        widened = max(durations) > 16 * min(durations)
+        assert answer["source"] == "otel"
+        assert answer["approximate"] != exact or widened
         if "exponential" in mode:
             # In milliseconds a bucket of the SDK lies across two of ours: 2.2 % more at most.
-            assert answer["p95"] == pytest.approx(p95, rel=0.02 if exact else 0.033)
+            close = 0.02 if exact and not answer["approximate"] else 0.033
+            assert answer["p95"] == pytest.approx(p95, rel=close)
         else:
             low, high = next((low, high) for low, high in pairwise(BOUNDS_MS) if low < p95 <= high)
             assert low < answer["p95"] <= high * 1.011

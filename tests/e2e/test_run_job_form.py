@@ -62,6 +62,7 @@ def phases(done: Finished, metric: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_a_healthy_canary_is_promoted_by_jobs(overlay: Path, tmp_path: Path) -> None:
     """Each of the Jobs asks the real services by their cluster names and exits with 0."""
     done = run(overlay, "name: healthy\n", tmp_path, "1.9")

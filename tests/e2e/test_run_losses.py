@@ -18,7 +18,7 @@ HEALTHY = "name: healthy\n" + QUIET_TRAFFIC
 @pytest.mark.parametrize(
     "program",
     [
-        "mock-newrelic",
+        pytest.param("mock-newrelic", marks=pytest.mark.slow),
         "votegen",
         pytest.param("canary-analyzer", marks=pytest.mark.slow),
         pytest.param("stable", marks=pytest.mark.slow),

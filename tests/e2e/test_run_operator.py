@@ -22,6 +22,7 @@ def outcome(folder: Path) -> str:
     return str(finished["outcome"])
 
 
+@pytest.mark.slow
 def test_abort_ends_a_paused_run(tmp_path: Path) -> None:
     """The run that waits at an inconclusive pause goes back to stable."""
     with started(SPARSE, tmp_path, *STAY) as process:

@@ -69,6 +69,7 @@ def test_the_outcome_follows_the_error_rate(tmp_path: Path) -> None:
     assert done.result["outcome"] == "promoted"
 
 
+@pytest.mark.slow
 def test_without_traffic_nothing_is_promoted(tmp_path: Path) -> None:
     """No data is an error, five of them end the analysis."""
     done = run_scenario("name: idle\ntraffic: {rate: 0}\n", tmp_path)

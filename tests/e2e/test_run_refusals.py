@@ -113,7 +113,8 @@ def test_an_unknown_scenario_lists_those_that_exist(tmp_path: Path) -> None:
     lines = refusal(
         "run", str(OVERLAY), "--scenario", "helthy", "--dir", str(tmp_path), folder=tmp_path
     )
-    assert "bad-canary, healthy" in lines[1]
+    assert " bad-canary," in lines[1]
+    assert " healthy," in lines[1]
 
 
 @pytest.mark.parametrize("module", ["mock_newrelic", "analyzer", "votegen", "voteapp"])

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -68,14 +68,26 @@ async def test_a_certificate_for_another_name_is_found(service: Running) -> None
     async def pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while data := await source.read(4096):
             sink.write(data)
-        sink.close()
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        forwarding.append(asyncio.current_task())
         there, back = await asyncio.open_connection("127.0.0.1", service.port)
-        await asyncio.gather(pipe(reader, back), pipe(there, writer), return_exceptions=True)
+        pipes = [
+            asyncio.create_task(pipe(reader, back)),
+            asyncio.create_task(pipe(there, writer)),
+        ]
+        await asyncio.wait(pipes, return_when=asyncio.FIRST_COMPLETED)
+        for one in pipes:
+            one.cancel()
+        for sink in (back, writer):
+            sink.close()
+        closed = [sink.wait_closed() for sink in (back, writer)]
+        await asyncio.gather(*pipes, *closed, return_exceptions=True)
 
+    forwarding: list[Any] = []
     async with await asyncio.start_server(forward, sock=listener):
         *_, last = await _examine("127.0.0.2", port, service.ca)
+        await asyncio.gather(*forwarding)
     assert (last.step, last.passed) == ("certificate", False)
     assert "127.0.0.2" in last.detail
 
