@@ -100,7 +100,8 @@ def test_lint_catches(breakage: Callable[[Documents], None], code: str) -> None:
     """One thing broken in the QA manifests, one finding, with the code for that."""
     found = copy.deepcopy(rendered("qa"))
     breakage(found)
-    assert set(codes(found)) == {code}
+    # Rendered text has no comments, so what those accept is found as well.
+    assert set(codes(found)) - set(codes(rendered("qa"))) == {code}
 
 
 def step(name: str) -> str:

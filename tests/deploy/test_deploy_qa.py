@@ -242,12 +242,19 @@ class TestCanaryAnalysis:
 @pytest.mark.parametrize("name", ["voting01-health-check", "voting01-bluegreen-analysis"])
 def test_health_check_template(templates: dict[str, dict[str, Any]], name: str) -> None:
     """Five checks, half a minute apart, two failures tolerated, asked of the analyzer."""
-    (seen,) = templates[name]["spec"]["metrics"]
+    seen = templates[name]["spec"]["metrics"][0]
     assert (seen["name"], seen["count"], seen["interval"]) == ("http-health-check", 5, "30s")
     assert seen["failureLimit"] == 2
     assert seen["provider"]["web"]["url"] == HEALTH
     assert seen["successCondition"] == 'result.status == "healthy"'
     assert seen["failureCondition"] == 'result.status == "unhealthy"'
+
+
+def test_health_checks_ask_the_page_too(qa: Documents) -> None:
+    """As often; more errors are tolerated than the analyzer's check needs to fail."""
+    _, direct = only(qa, "AnalysisTemplate", "voting01-health-check")["spec"]["metrics"]
+    assert (direct["name"], direct["count"], direct["interval"]) == ("http-direct", 5, "30s")
+    assert direct["consecutiveErrorLimit"] > direct["count"]
 
 
 def test_config_map_keys(qa: Documents) -> None:

@@ -79,3 +79,16 @@ def test_unused_is_said_only_of_rules_that_were_applied() -> None:
 def test_a_comment_of_another_tool_is_left_alone() -> None:
     """Only this form is read."""
     assert codes(manifest(behind="  # ignore GL308 please")) == ["GL308"]
+
+
+def test_a_finding_of_another_release_makes_a_comment_needed() -> None:
+    """GL512 is found up to 1.9 only: manifests for several releases keep the comment."""
+    text = manifest(behind="  # gatelab: ignore GL308 a trial").replace(
+        "https://analyzer.example/v1/analysis}",
+        '"https://vote.example/"}',
+    )
+    ignored = text.replace("provider:", "# gatelab: ignore GL512 only the status\n      provider:")
+    for version, without in ((ArgoVersion.V1_9, ["GL512"]), (ArgoVersion.V1_10, [])):
+        found = lint([Source(name="f.yaml", text=text)], version=version)
+        assert [each.code for each in found] == without
+        assert lint([Source(name="f.yaml", text=ignored)], version=version) == ()
