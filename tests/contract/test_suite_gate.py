@@ -341,11 +341,12 @@ async def test_the_health_step(suite: Suite, version: ArgoVersion) -> None:
     run = await _run(suite, HEALTH_STEP, version)
     assert (run.phase, _counts(run)) == (
         Phase.SUCCESSFUL,
-        {"http-health-check": (5, 0, 0, 0)},
+        {"http-health-check": (5, 0, 0, 0), "http-direct": (5, 0, 0, 0)},
     )
     await suite.canary.faults(status=503)
     run = await _run(suite, HEALTH_STEP, version)
     assert (run.phase, _counts(run)) == (
         Phase.FAILED,
-        {"http-health-check": (0, 3, 0, 0)},
+        # A failing page is an Error, asked again after ten seconds.
+        {"http-health-check": (0, 3, 0, 0), "http-direct": (0, 0, 0, 7)},
     )

@@ -27,7 +27,7 @@ def test_a_healthy_canary_is_promoted(tmp_path: Path) -> None:
     assert result["weights"] == [20, 50, 100, 0]
     assert [step["state"] for step in result["steps"]] == ["completed"] * 9
     assert [run["phase"] for run in result["analysisRuns"]] == ["Successful"] * 3
-    assert counts(done.run_of_step(2)) == {"http-health-check": (5, 5)}
+    assert counts(done.run_of_step(2)) == {"http-health-check": (5, 5), "http-direct": (5, 5)}
     for index in (5, 8):
         measured = counts(done.run_of_step(index))
         assert measured["http-health"] == (3, 3)

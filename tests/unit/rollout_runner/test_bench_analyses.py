@@ -41,7 +41,8 @@ def test_names_and_places(subject: Subject) -> None:
     planned = plan(subject, 2)
     assert (planned.name, planned.kind, planned.index) == ("vote-new-2-2", "Step", 2)
     assert planned.templates == ("voting01-health-check",)
-    assert [metric["name"] for metric in planned.spec.metrics] == ["http-health-check"]
+    names = [metric["name"] for metric in planned.spec.metrics]
+    assert names == ["http-health-check", "http-direct"]
 
 
 @pytest.mark.parametrize(("index", "window"), [(5, "3m"), (8, "1m")])

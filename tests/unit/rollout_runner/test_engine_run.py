@@ -354,7 +354,7 @@ async def test_every_analysis_run_is_started_and_completed_once(clock: ManualClo
     assert [event.name for event in trial.log.of(AnalysisRunCompleted)] == names
     assert {event.phase for event in trial.log.of(AnalysisRunCompleted)} == {"Successful"}
     taken = [(event.analysis_run, event.metric, event.number) for event in _taken(trial)]
-    assert len(taken) == len(set(taken)) == 5 + 7 + 7
+    assert len(taken) == len(set(taken)) == 10 + 7 + 7
     completed = trial.log.of(AnalysisRunCompleted)[1]
     counted = {result["name"]: result["count"] for result in completed.status["metricResults"]}
     assert counted == {"http-health": 3, "error-rate": 2, "canary-vs-stable": 2}
