@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from rollout_runner.conformance.runner import replay_file
+from svckit.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ def replay_files(files: Sequence[Path], *, version: ArgoVersion, as_json: bool) 
         The report, and whether every record that has a replay passed.
 
     Raises:
-        InvalidInput: a file is no vector file.
+        InvalidInput: a file is no vector file, or there is none: nothing replayed proves nothing.
     """
     reports = {str(file): replay_file(file, version) for file in _expanded(files)}
     if as_json:
@@ -38,4 +39,10 @@ def _expanded(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         found += sorted(path.glob("*.json")) if path.is_dir() else [path]
-    return [file for file in found if file.stem != _INDEX]
+    files = [file for file in found if file.stem != _INDEX]
+    if not files:
+        raise InvalidInput(
+            f"{', '.join(map(str, paths))}: there is no vector file",
+            hint="give files such as those in tests/vectors/argo, or a folder of them",
+        )
+    return files

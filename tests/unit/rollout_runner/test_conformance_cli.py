@@ -71,3 +71,13 @@ def test_a_file_that_is_no_vector_file_is_unusable_input(tmp_path: Path, text: s
     path.write_text(text, encoding="utf-8")
     result = CliRunner().invoke(cli, ["conformance", str(path)])
     assert isinstance(result.exception, InvalidInput)
+
+
+@pytest.mark.parametrize("beside", [(), ("INDEX.json",)], ids=["empty", "index-alone"])
+def test_nothing_to_replay_is_no_success(tmp_path: Path, beside: tuple[str, ...]) -> None:
+    """A mistyped folder must not read as an engine that agrees."""
+    for name in beside:
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+    result = CliRunner().invoke(cli, ["conformance", str(tmp_path)])
+    assert isinstance(result.exception, InvalidInput)
+    assert "there is no vector file" in result.exception.detail
